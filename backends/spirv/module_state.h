@@ -1,0 +1,52 @@
+// The state behind Module, shared by its implementation files only.
+#pragma once
+
+#include <glslang/SPIRV/GLSL.std.450.h>
+#include <glslang/SPIRV/SpvBuilder.h>
+
+#include <map>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "backends/spirv/module.h"
+
+namespace jaxc::spirv {
+
+struct Module::State {
+  explicit State(const ModuleOptions& module_options);
+
+  ModuleOptions options;
+  spv::SpvBuildLogger logger;
+  spv::Builder builder;
+  spv::Id instructions = 0;
+  spv::Function* entry = nullptr;
+  spv::Instruction* entry_point = nullptr;
+  spv::Id push_constants = 0;
+  bool uses_f32 = false;
+  bool uses_f64 = false;
+  std::map<std::pair<Kind, std::uint64_t>, spv::Id> constants;
+  std::unordered_map<spv::Id, std::int64_t> integer_constants;
+  std::map<spv::BuiltIn, spv::Id> built_ins;
+  std::unordered_map<spv::Id, spv::Function*> functions;
+
+  /// The type of a kind, with the capability it needs.
+  spv::Id type(Kind kind);
+  spv::Id constant(Kind kind, std::uint64_t bits);
+  spv::Id built_in(spv::BuiltIn which, bool vector);
+  spv::Id access_chain(spv::StorageClass storage, Kind element, spv::Id base, spv::Id index);
+  spv::Id pointer(Kind kind, Value address);
+  spv::Id element(const LocalArray& array, Value index);
+  void loop(const std::function<Value()>& condition, const Emit& body, const Emit& advance);
+  void expect(bool fits, std::string_view operation, Value left, Value right) const;
+
+  Value unary(spv::Op operation, Kind result, Value operand);
+  Value binary(spv::Op operation, Kind result, Value left, Value right);
+  /// A GLSL.std.450 instruction.
+  Value extended(GLSLstd450 operation, Kind result, const std::vector<spv::Id>& operands);
+  /// Forbids contraction of a float operation.
+  Value exact(Value value);
+};
+
+}  // namespace jaxc::spirv

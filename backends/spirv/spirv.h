@@ -1,0 +1,56 @@
+// The GPU backend: devices, and Programs with GPU Plans compiled to SPIR-V kernels.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/plan.h"
+#include "ir/program.h"
+#include "jaxc/array.h"
+
+namespace jaxc::spirv {
+
+/// What a GPU (or a CPU that acts as one) is and offers.
+struct DeviceDescription {
+  int index = 0;
+  std::string name;
+  std::string type;    ///< "discrete", "integrated", "virtual", "cpu", "other"
+  std::string driver;  ///< name and version
+  /// Required features that it lacks; it can be used when this is empty.
+  std::vector<std::string> missing;
+
+  bool int8 = false;     ///< 8-bit integers in arithmetic and memory
+  bool int16 = false;    ///< 16-bit integers in arithmetic and memory
+  bool float64 = false;  ///< f64
+  bool round_to_nearest_f32 = false;
+  bool round_to_nearest_f64 = false;
+  bool preserve_special_f32 = false;
+  bool preserve_special_f64 = false;
+  std::int64_t shared_bytes = 0;    ///< of a workgroup
+  std::int64_t workgroup_size = 0;  ///< invocations, at most
+  std::int64_t group_count = 0;     ///< workgroups along one axis, at most
+  std::int64_t subgroup_size = 1;
+  bool fixed_subgroup_size = false;   ///< every workgroup of at most subgroup_size is one subgroup
+  std::int64_t allocation_bytes = 0;  ///< of one buffer, at most
+  /// Back-edges an invocation may take in one dispatch, all its loops together; 0 when there is no limit.
+  /// lavapipe ends loops without a word after 65,535.
+  std::int64_t loop_limit = 0;
+  /// Steps after which a loop is cut into another dispatch, so that a desktop's watchdog stays calm; 0 for none.
+  std::int64_t chunk_steps = 0;
+};
+
+struct DeviceOptions {
+  /// The device's index in `devices()`; without it the first of: discrete, integrated, virtual, cpu.
+  std::optional<int> index;
+  /// Runs the Khronos validation layer and keeps its messages.
+  bool validation = false;
+};
+
+/// All Vulkan devices of this machine; empty where there are none or no loader's driver.
+std::vector<DeviceDescription> devices();
+
+}  // namespace jaxc::spirv
