@@ -1,0 +1,141 @@
+// Places classes in buffers: fixed homes first, views of stacked arrays after what they view.
+#include "compiler/plan/placement.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "compiler/plan/schedule.h"
+#include "jaxc/error.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+using ir::ArrayId;
+using ir::Buffer;
+using ir::BufferId;
+using ir::Placement;
+using ir::Plan;
+using ir::Program;
+using ir::Storage;
+
+constexpr std::int64_t alignment = 64;
+
+std::int64_t aligned(std::int64_t bytes) {
+  return (bytes + alignment - 1) / alignment * alignment;
+}
+
+class Placer {
+ public:
+  Placer(const Program& program, const StorageClasses& classes, const ChooseStorage& choose, Plan& plan)
+      : program_(program), classes_(classes), choose_(choose), plan_(plan) {}
+
+  void run() {
+    plan_.placements.resize(program_.arrays.size());
+    done_.assign(program_.arrays.size(), false);
+    buffer_of_.assign(classes_.members.size(), std::nullopt);
+    for (std::uint32_t k = 0; k < classes_.members.size(); ++k)
+      if (!classes_.members[k].empty()) make_buffer(k);
+    pack_scratch();
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array) place(array);
+  }
+
+ private:
+  void make_buffer(std::uint32_t storage_class) {
+    using Kind = FixedHome::Kind;
+    const FixedHome& home = classes_.homes[storage_class];
+    if (home.kind == Kind::slice || home.kind == Kind::stacked) return;
+    Buffer buffer;
+    std::int64_t row = 0;
+    switch (home.kind) {
+      case Kind::input:
+        buffer = {Storage::input, 0, home.slot};
+        break;
+      case Kind::constant:
+        buffer = {Storage::constant, 0, home.slot};
+        break;
+      case Kind::output:
+        buffer = {Storage::output, 0, home.slot};
+        break;
+      default: {
+        const StorageChoice choice = choose_(storage_class);
+        buffer.storage = choice.storage;
+        row = choice.row;
+      }
+    }
+    rows_.resize(classes_.members.size(), 0);
+    rows_[storage_class] = row;
+    for (ArrayId member : classes_.members[storage_class]) {
+      const Shape& shape = program_.arrays[member].shape;
+      std::int64_t count = 1;
+      for (std::size_t k = 0; k < shape.size(); ++k)
+        count *= k + 1 == shape.size() ? std::max(row, shape[k]) : shape[k];
+      buffer.bytes =
+          std::max(buffer.bytes, count * static_cast<std::int64_t>(element_bytes(program_.arrays[member].dtype)));
+    }
+    buffer_of_[storage_class] = static_cast<BufferId>(plan_.buffers.size());
+    plan_.buffers.push_back(buffer);
+  }
+
+  void pack_scratch() {
+    std::vector<std::uint32_t> order;
+    for (std::uint32_t k = 0; k < classes_.members.size(); ++k)
+      if (buffer_of_[k] && plan_.buffers[*buffer_of_[k]].storage == Storage::scratch) order.push_back(k);
+    const auto bytes = [&](std::uint32_t k) { return aligned(plan_.buffers[*buffer_of_[k]].bytes); };
+    std::sort(order.begin(), order.end(), [&](auto one, auto other) {
+      return bytes(one) != bytes(other) ? bytes(one) > bytes(other) : one < other;
+    });
+    std::vector<std::uint32_t> placed;  // by increasing offset
+    for (std::uint32_t k : order) {
+      std::int64_t offset = 0;
+      for (std::uint32_t other : placed) {
+        if (!classes_.ranges[k].overlaps(classes_.ranges[other])) continue;
+        const std::int64_t start = plan_.buffers[*buffer_of_[other]].slot;
+        if (offset + bytes(k) <= start) break;
+        offset = std::max(offset, start + bytes(other));
+      }
+      plan_.buffers[*buffer_of_[k]].slot = offset;
+      plan_.scratch_bytes = std::max(plan_.scratch_bytes, offset + bytes(k));
+      const auto after = std::upper_bound(placed.begin(), placed.end(), offset, [&](std::int64_t value, auto other) {
+        return value < plan_.buffers[*buffer_of_[other]].slot;
+      });
+      placed.insert(after, k);
+    }
+  }
+
+  const Placement& place(ArrayId array) {
+    Placement& placement = plan_.placements[array];
+    if (done_[array]) return placement;
+    done_[array] = true;
+    const std::uint32_t storage_class = classes_.class_of[array];
+    const FixedHome& home = classes_.homes[storage_class];
+    if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
+      const Placement whole = place(home.whole);
+      placement = whole;
+      placement.strides.erase(placement.strides.begin() + home.axis);
+      placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
+      if (placement.strides.size() != program_.arrays[array].shape.size())
+        throw InternalError("placement: a slice's shape is not its array's without the axis");
+    } else {
+      placement.buffer = *buffer_of_[storage_class];
+      placement.strides = row_major_strides(program_.arrays[array].shape, rows_[storage_class]);
+    }
+    return placement;
+  }
+
+  const Program& program_;
+  const StorageClasses& classes_;
+  const ChooseStorage& choose_;
+  Plan& plan_;
+  std::vector<bool> done_;
+  std::vector<std::int64_t> rows_;                  ///< by class: padded row length
+  std::vector<std::optional<BufferId>> buffer_of_;  ///< by class
+};
+
+}  // namespace
+
+void place_arrays(const Program& program, const StorageClasses& classes, const ChooseStorage& choose, Plan& plan) {
+  Placer(program, classes, choose, plan).run();
+}
+
+}  // namespace jaxc::compiler

@@ -1,0 +1,197 @@
+// Chooses vector lanes by an estimate of vector operations and memory accesses a point.
+#include "compiler/plan/schedule.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace jaxc::compiler {
+
+namespace {
+
+using ir::AxisKind;
+using ir::Index;
+using ir::Nest;
+using ir::NestOutput;
+using ir::NestPlan;
+using ir::Opcode;
+using ir::Program;
+using ir::Region;
+using ir::ScalarOp;
+using ir::Schedule;
+
+std::int64_t extents_product(const Nest& nest) {
+  std::int64_t product = 1;
+  for (const ir::Axis& axis : nest.axes) product *= std::max<std::int64_t>(axis.extent, 1);
+  return product;
+}
+
+bool has_gathered_index(const Region& body, const std::vector<Index>& indices) {
+  for (const Index& index : indices)
+    for (const Index::Term& term : index.terms)
+      if (body.ops[term.op].opcode != Opcode::axis) return true;
+  return false;
+}
+
+// What one access costs a vector of `width` lanes along an axis: nothing more than a scalar where all lanes
+// share the element, one vector where they are neighbours, else an access a lane.
+std::int64_t access_cost(const Region& body, const std::vector<Index>& indices, const Shape& shape, std::uint64_t axis,
+                         std::int64_t width) {
+  const auto stride = address_stride(body, indices, shape, axis);
+  if (!stride) return 2 * width;
+  return *stride == 0 || *stride == 1 ? 1 : 2 * width;
+}
+
+std::int64_t operation_cost(const Region& region) {
+  std::int64_t cost = 0;
+  for (const ScalarOp& op : region.ops) {
+    switch (op.opcode) {
+      case Opcode::constant:
+      case Opcode::axis:
+      case Opcode::argument:
+      case Opcode::element:
+      case Opcode::read:
+        break;
+      case Opcode::call:
+        cost += 20;
+        break;
+      case Opcode::branch:
+      case Opcode::repeat:
+        cost += 1;
+        for (const Region& inner : op.regions) cost += operation_cost(inner);
+        break;
+      default:
+        cost += 1;
+    }
+  }
+  return cost;
+}
+
+std::int64_t lane_width(const Program& program, const Nest& nest, std::int64_t extent, std::int64_t vector_bits) {
+  std::size_t widest = 1;
+  for (const ScalarOp& op : nest.body.ops)
+    if (op.opcode == Opcode::read) widest = std::max(widest, element_bytes(op.dtype));
+  for (const NestOutput& output : nest.outputs)
+    widest = std::max(widest, element_bytes(program.arrays[output.result].dtype));
+  const std::int64_t full = vector_bits / (8 * static_cast<std::int64_t>(widest));
+  return std::min(full, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(extent))));
+}
+
+// The estimated work of the whole nest with `axis` in lanes of `width`.
+std::int64_t lane_cost(const Program& program, const Nest& nest, std::uint64_t axis, std::int64_t width) {
+  std::int64_t cost = operation_cost(nest.body);
+  for (const ScalarOp& op : nest.body.ops)
+    if (op.opcode == Opcode::read)
+      cost += access_cost(nest.body, op.indices, program.arrays[op.array].shape, axis, width);
+  std::int64_t outputs = 0;
+  for (const NestOutput& output : nest.outputs) {
+    if (nest.axes[axis].kind == AxisKind::reduced)
+      outputs += 2 * std::bit_width(static_cast<std::uint64_t>(width));
+    else
+      outputs += access_cost(nest.body, output.indices, program.arrays[output.result].shape, axis, width);
+  }
+  if (nest.reduction) cost += operation_cost(nest.reduction->step);
+  const std::int64_t extent = nest.axes[axis].extent;
+  const std::int64_t vectors = (extent + width - 1) / width;
+  std::int64_t points = extents_product(nest) / std::max<std::int64_t>(extent, 1) * vectors;
+  std::int64_t stores = nest.axes[axis].kind == AxisKind::reduced ? 1 : vectors;
+  for (std::size_t k = 0; k < nest.axes.size(); ++k)
+    if (k != axis && nest.axes[k].kind != AxisKind::reduced) stores *= std::max<std::int64_t>(nest.axes[k].extent, 1);
+  return points * cost + stores * outputs;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> row_major_strides(const Shape& shape, std::int64_t row) {
+  std::vector<std::int64_t> strides(shape.size());
+  std::int64_t stride = 1;
+  for (std::size_t k = shape.size(); k-- > 0;) {
+    strides[k] = stride;
+    stride *= k + 1 == shape.size() ? std::max(row, shape[k]) : shape[k];
+  }
+  return strides;
+}
+
+std::optional<std::int64_t> address_stride(const Region& body, const std::vector<Index>& indices, const Shape& shape,
+                                           std::uint64_t axis) {
+  if (has_gathered_index(body, indices)) return std::nullopt;
+  const std::vector<std::int64_t> strides = row_major_strides(shape);
+  std::int64_t total = 0;
+  for (std::size_t k = 0; k < indices.size(); ++k)
+    for (const Index::Term& term : indices[k].terms)
+      if (body.ops[term.op].immediate == axis) total += term.coefficient * strides[k];
+  return total;
+}
+
+NestPlan schedule_nest(const Program& program, const Nest& nest, std::int64_t vector_bits) {
+  NestPlan plan;
+  plan.axes.resize(nest.axes.size());
+  std::optional<std::size_t> lanes;
+  std::int64_t width = 1;
+  const bool ordered = std::any_of(nest.axes.begin(), nest.axes.end(),
+                                   [](const ir::Axis& axis) { return axis.kind == AxisKind::ordered; });
+  if (!nest.axes.empty() && !ordered) {
+    std::int64_t best = lane_cost(program, nest, nest.axes.size() - 1, 1);
+    for (std::size_t axis = nest.axes.size(); axis-- > 0;) {
+      if (nest.axes[axis].extent < 2) continue;
+      if (nest.axes[axis].kind == AxisKind::reduced && !nest.reduction->merge) continue;
+      const std::int64_t candidate = lane_width(program, nest, nest.axes[axis].extent, vector_bits);
+      const std::int64_t cost = lane_cost(program, nest, axis, candidate);
+      if (candidate > 1 && cost < best) {
+        best = cost;
+        lanes = axis;
+        width = candidate;
+      }
+    }
+  }
+  if (lanes) plan.axes[*lanes] = {Schedule::lanes, static_cast<int>(width)};
+  for (const AxisKind kind : {AxisKind::parallel, AxisKind::ordered, AxisKind::reduced}) {
+    const auto of_kind = [&](std::size_t axis) {
+      const AxisKind actual = nest.axes[axis].kind;
+      return actual == kind;
+    };
+    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+      if (of_kind(axis) && axis != lanes) plan.order.push_back(static_cast<int>(axis));
+    if (lanes && of_kind(*lanes)) plan.order.push_back(static_cast<int>(*lanes));
+  }
+  if (ordered) {  // ordered axes keep the nest's own order among all axes
+    plan.order.clear();
+    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) plan.order.push_back(static_cast<int>(axis));
+  }
+  return plan;
+}
+
+std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
+  std::int64_t cost = std::max<std::int64_t>(1, operation_cost(nest.body));
+  for (const ScalarOp& op : nest.body.ops) cost += op.opcode == Opcode::read ? 1 : 0;
+  if (nest.reduction) cost += operation_cost(nest.reduction->step);
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
+    const std::int64_t width = plan.axes[axis].width;
+    cost *= (nest.axes[axis].extent + width - 1) / width;
+  }
+  return cost;
+}
+
+std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operations, bool& complete) {
+  NestPlan single = plan;
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+    single.axes[axis].width = static_cast<int>(std::max<std::int64_t>(1, nest.axes[axis].extent));
+  std::int64_t code = nest_operations(nest, single);
+  complete = true;
+  for (auto axis = plan.order.rbegin(); axis != plan.order.rend(); ++axis) {
+    ir::AxisSchedule& schedule = plan.axes[*axis];
+    const std::int64_t copies = (nest.axes[*axis].extent + schedule.width - 1) / schedule.width;
+    if (schedule.schedule == Schedule::lanes) {
+      if (copies > 1) complete = false;
+      continue;
+    }
+    if (!complete || copies * code > operations) {
+      complete = false;
+      continue;
+    }
+    schedule.schedule = Schedule::unrolled;
+    code *= std::max<std::int64_t>(copies, 1);
+  }
+  return code;
+}
+
+}  // namespace jaxc::compiler
