@@ -1,0 +1,148 @@
+// jaxc's public API: read a program, compile it for a backend, ask about it, run it.
+//
+//   auto program = jaxc::Program::load("model.jaxpr");
+//   auto model = jaxc::compile(program, {.backend = jaxc::Backend::cpu});
+//   std::vector<jaxc::Array> results = model.run(inputs);
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jaxc/array.h"
+#include "jaxc/error.h"
+#include "jaxc/safetensors.h"
+#include "jaxc/types.h"
+
+namespace jaxc {
+
+/// What runs a program.
+enum class Backend : std::uint8_t {
+  cpu,        ///< native code for this machine
+  gpu,        ///< SPIR-V on a Vulkan device
+  reference,  ///< the interpreter of the compiler's loop form, with race and storage checks
+  evaluator,  ///< the naive evaluator of the jaxpr: the slowest, and the plainest
+};
+
+/// "cpu", "gpu", "reference", "eval".
+std::string_view name(Backend backend);
+/// The backend of that name. Throws Error with the list of names.
+Backend backend_from_name(std::string_view name);
+
+/// A program: an immutable, verified jaxpr with the values of its constants. Copies share it.
+class Program {
+ public:
+  /// Parses and verifies a jaxpr's text. `origin` names it in errors. Throws Error with line and column.
+  static Program parse(std::string_view text, std::string origin = "<text>");
+  /// Reads a .jaxpr file. With constants, gives them values from the .safetensors file beside it (const0, ...).
+  static Program load(const std::string& path);
+  /// The same program with these values for its constants (const0, const1, ... of a data file).
+  /// Throws Error unless their types match.
+  Program with_constants(std::vector<Array> constants) const;
+  /// The same, taking const0, const1, ... and what else an exporter records (threefry_partitionable).
+  Program with_data(const Safetensors& data) const;
+
+  const std::vector<Type>& constants() const;
+  const std::vector<Type>& inputs() const;
+  const std::vector<Type>& outputs() const;
+  /// The text in JAX's grammar.
+  std::string text() const;
+
+  struct State;
+  const State& state() const { return *state_; }
+
+ private:
+  explicit Program(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+struct CompileOptions {
+  Backend backend = Backend::cpu;
+  /// Every outermost loop must take this path ("fused", "registers", "workgroup", ...); an Error otherwise.
+  std::string require_path;
+  /// JAX's flag of that name; unset: what the program's data says, else true.
+  std::optional<bool> threefry_partitionable;
+  /// Number of the Vulkan device; -1: the best one.
+  int device = -1;
+  /// GPU: run under the Khronos validation layers; what they say becomes an Error.
+  bool validate = false;
+  /// Reference: the order of parallel iterations.
+  std::uint64_t seed = 0;
+};
+
+/// How one scan, while or associative_scan runs.
+struct LoopReport {
+  std::string primitive;
+  std::uint32_t line = 0;  ///< of its equation
+  int depth = 0;           ///< loops around it
+  std::string path;        ///< "fused", "registers", ...
+  std::string reason;
+};
+
+/// A form that the compiler can show.
+enum class Stage : std::uint8_t { jaxpr, simplified, program, plan, llvm, assembly, spirv };
+/// "jaxpr", "simplified", "program", "plan", "llvm", "asm", "spirv".
+std::string_view name(Stage stage);
+/// The stage of that name. Throws Error with the list of names.
+Stage stage_from_name(std::string_view name);
+
+/// The time that one pass of the compiler took.
+struct PassTime {
+  std::string pass;
+  double milliseconds = 0;
+};
+
+/// A compiled program. Immutable; may be run from many threads at once. Copies share it.
+class Executable {
+ public:
+  const std::vector<Type>& inputs() const;
+  const std::vector<Type>& outputs() const;
+  Backend backend() const;
+  const std::vector<LoopReport>& loops() const;
+  const std::vector<PassTime>& compile_times() const;
+  /// Runs on arrays. Throws Error when their number or types do not match.
+  std::vector<Array> run(std::span<const Array> inputs) const;
+  /// Runs on plain memory in row-major order: byte_count(type) bytes each, aligned to the element's size.
+  /// Outputs must not overlap inputs or each other. Allocates nothing on the CPU after the first call.
+  void run_into(std::span<const void* const> inputs, std::span<void* const> outputs) const;
+  /// The program in one of the compiler's forms. Throws Error for forms that the backend does not make.
+  std::string dump(Stage stage) const;
+
+  struct State;
+
+ private:
+  friend Executable compile(const Program&, const CompileOptions&);
+  explicit Executable(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+  std::shared_ptr<const State> state_;
+};
+
+/// Compiles a program. Throws Error, naming the equation, for what the backend cannot run.
+Executable compile(const Program& program, const CompileOptions& options = {});
+
+/// A device that programs can run on.
+struct Device {
+  Backend backend = Backend::cpu;
+  int number = 0;  ///< CompileOptions::device, for GPUs
+  std::string name;
+  std::string description;  ///< driver and features
+};
+
+/// The CPU, and every Vulkan device.
+std::vector<Device> devices();
+/// Why there is no GPU, in words; empty when there is one.
+std::string gpu_absence();
+
+/// How complete the table of primitives is: primitives in all, and those whose rule of each kind is missing.
+struct PrimitiveGap {
+  std::string rule;  ///< "evaluate", "lower", "batch", ...
+  std::vector<std::string> primitives;
+};
+std::size_t primitive_total();
+std::vector<PrimitiveGap> primitive_gaps();
+
+}  // namespace jaxc

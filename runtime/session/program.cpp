@@ -1,0 +1,90 @@
+// jaxc::Program: reads, verifies and holds a jaxpr with its constants.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "ir/parser.h"
+#include "ir/printer.h"
+#include "ir/verify.h"
+#include "runtime/session/state.h"
+
+namespace jaxc {
+
+namespace {
+
+std::string read_file(const std::string& path) {
+  if (std::filesystem::is_directory(path)) throw Error(fmt::format("{}: is a folder, not a .jaxpr file", path));
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(fmt::format("{}: cannot be opened for reading", path));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+// The arrays called prefix0, prefix1, ... of a data file.
+std::vector<Array> numbered(const Safetensors& data, std::string_view prefix) {
+  std::vector<Array> arrays;
+  for (std::size_t k = 0;; ++k) {
+    const auto found = data.arrays.find(fmt::format("{}{}", prefix, k));
+    if (found == data.arrays.end()) return arrays;
+    arrays.push_back(found->second);
+  }
+}
+
+}  // namespace
+
+Program Program::parse(std::string_view text, std::string origin) {
+  auto state = std::make_shared<State>();
+  state->jaxpr = ir::parse(text, origin);
+  ir::verify(state->jaxpr);
+  state->origin = std::move(origin);
+  for (ir::Variable variable : state->jaxpr.constants) state->constants.push_back(state->jaxpr.type(variable));
+  state->inputs = state->jaxpr.input_types();
+  state->outputs = state->jaxpr.output_types();
+  return Program(std::move(state));
+}
+
+Program Program::load(const std::string& path) {
+  Program program = parse(read_file(path), path);
+  const std::string data = std::filesystem::path(path).replace_extension(".safetensors").string();
+  if (!program.constants().empty() && std::filesystem::exists(data)) return program.with_data(Safetensors::load(data));
+  return program;
+}
+
+Program Program::with_constants(std::vector<Array> constants) const {
+  if (constants.size() != state_->constants.size())
+    throw Error(fmt::format("{}: the program has {} constants, got {}", state_->origin, state_->constants.size(),
+                            constants.size()));
+  for (std::size_t k = 0; k < constants.size(); ++k)
+    if (constants[k].type() != state_->constants[k])
+      throw Error(fmt::format("{}: constant {} has type {}, got {}", state_->origin, k, to_string(state_->constants[k]),
+                              to_string(constants[k].type())));
+  auto state = std::make_shared<State>(*state_);
+  state->constant_values = std::move(constants);
+  return Program(std::move(state));
+}
+
+Program Program::with_data(const Safetensors& data) const {
+  auto state = std::make_shared<State>(*with_constants(numbered(data, "const")).state_);
+  const auto threefry = data.metadata.find("threefry_partitionable");
+  if (threefry != data.metadata.end())
+    state->threefry_partitionable = threefry->second == "True" || threefry->second == "true" || threefry->second == "1";
+  return Program(std::move(state));
+}
+
+const std::vector<Type>& Program::constants() const {
+  return state_->constants;
+}
+const std::vector<Type>& Program::inputs() const {
+  return state_->inputs;
+}
+const std::vector<Type>& Program::outputs() const {
+  return state_->outputs;
+}
+std::string Program::text() const {
+  return ir::print(state_->jaxpr);
+}
+
+}  // namespace jaxc

@@ -1,0 +1,26 @@
+// Options that several subcommands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "jaxc/jaxc.h"
+
+namespace jaxc::tools {
+
+/// --backend, --device, --validate, --require-path, --threefry-partitionable.
+struct BackendOptions {
+  std::string backend = "cpu";
+  int device = -1;
+  bool validate = false;
+  std::string require_path;
+  std::string threefry;  ///< "", "true", "false"
+
+  void add_to(CLI::App& command);
+  CompileOptions compile_options() const;
+};
+
+/// The .safetensors file beside a .jaxpr file.
+std::string data_path_beside(const std::string& program_path);
+
+}  // namespace jaxc::tools

@@ -1,0 +1,105 @@
+// jaxc run: one program on one set of inputs.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "commands.h"
+#include "format.h"
+#include "jaxc/jaxc.h"
+#include "options.h"
+
+namespace jaxc::tools {
+
+namespace {
+
+struct RunOptions {
+  std::string program;
+  std::string data;
+  std::string out;
+  int repeat = 0;
+  BackendOptions backend;
+};
+
+std::vector<Array> named_inputs(const Safetensors& data, const std::string& path, std::size_t count) {
+  std::vector<Array> inputs;
+  for (std::size_t k = 0; k < count; ++k) {
+    const auto found = data.arrays.find(fmt::format("in{}", k));
+    if (found == data.arrays.end())
+      throw Error(fmt::format("{}: input in{} is missing; the program takes {} inputs, in0 to in{}", path, k, count,
+                              count - 1));
+    inputs.push_back(found->second);
+  }
+  return inputs;
+}
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The median time of `repeat` calls into the same output memory.
+double median_milliseconds(const Executable& executable, const std::vector<Array>& inputs, int repeat) {
+  std::vector<const void*> sources;
+  for (const Array& input : inputs) sources.push_back(input.bytes().data());
+  std::vector<Array> results;
+  std::vector<void*> targets;
+  for (const Type& type : executable.outputs()) results.emplace_back(type);
+  for (Array& result : results) targets.push_back(result.mutable_bytes().data());
+  std::vector<double> times;
+  for (int k = 0; k < repeat; ++k) {
+    const auto start = std::chrono::steady_clock::now();
+    executable.run_into(sources, targets);
+    times.push_back(milliseconds_since(start));
+  }
+  std::nth_element(times.begin(), times.begin() + repeat / 2, times.end());
+  return times[static_cast<std::size_t>(repeat / 2)];
+}
+
+void run(const RunOptions& options) {
+  Program program = Program::load(options.program);
+  std::vector<Array> inputs;
+  std::string data_path = options.data.empty() ? data_path_beside(options.program) : options.data;
+  if (!options.data.empty() || std::filesystem::exists(data_path)) {
+    const Safetensors data = Safetensors::load(data_path);
+    program = program.with_data(data);
+    inputs = named_inputs(data, data_path, program.inputs().size());
+  } else if (!program.inputs().empty()) {
+    throw Error(fmt::format("{}: the program takes {} inputs, and there is no {}; give --data FILE.safetensors",
+                            options.program, program.inputs().size(), data_path));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const Executable executable = compile(program, options.backend.compile_options());
+  const double compile_milliseconds = milliseconds_since(start);
+  const std::vector<Array> outputs = executable.run(inputs);
+  Safetensors results;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const std::string output = fmt::format("out{}", k);
+    fmt::print("{:<6} {:<16} {}\n", output, to_string(outputs[k].type()), summary(outputs[k]));
+    results.arrays.emplace(output, outputs[k]);
+  }
+  if (!options.out.empty()) results.save(options.out);
+  if (options.repeat > 0) {
+    fmt::print("compile {:.3f} ms\n", compile_milliseconds);
+    fmt::print("run     {:.6f} ms (median of {})\n", median_milliseconds(executable, inputs, options.repeat),
+               options.repeat);
+  }
+}
+
+}  // namespace
+
+void add_run(CLI::App& app) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app.add_subcommand("run", "Run a program and show its results");
+  command->add_option("program", options->program, "a .jaxpr file")->required();
+  command->add_option("--data", options->data,
+                      "inputs in0, in1, ... and constants const0, ...; by default the "
+                      ".safetensors file beside the program");
+  command->add_option("--out", options->out, "write the results out0, out1, ... to this .safetensors file");
+  command->add_option("--repeat", options->repeat, "time this many further runs")->check(CLI::NonNegativeNumber);
+  options->backend.add_to(*command);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace jaxc::tools
