@@ -30,6 +30,11 @@ struct Buffer {
   std::int64_t slot = 0;
 };
 
+/// Where an array lives. Values move only where placements differ: before a loop, initial to argument; after a
+/// step, next to argument as the CarryMode says; after a loop, argument to result; value to its slice of a
+/// stacked result; a block's result to the branch's; a reshape's source to its result; and base to result
+/// before a nest's stores. Where they are equal, nothing moves.
+///
 /// An array's elements within a buffer: element (i, j, ...) is at element number
 /// offset + sum of strides * indices + sum of loop strides * positions, plus, where `lane` is set, one copy per lane.
 struct Placement {
