@@ -26,6 +26,9 @@ ALIASES = {
     "custom_vjp_call_jaxpr": "custom_vjp_call",
 }
 
+# They hand on their operands: a label for checkpoints, a copy to the one device there is.
+PASSED_THROUGH = frozenset(("name", "device_put"))
+
 _REFUSED = {
     "it calls back into Python; remove the callback": """
         pure_callback io_callback debug_callback debug_print python_callback outside_call host_callback
@@ -34,7 +37,7 @@ _REFUSED = {
         psum psum2 psum_invariant psum_scatter pmax pmin pmean ppermute pbroadcast pvary pcast all_gather
         all_gather_invariant all_to_all ragged_all_to_all reduce_scatter axis_index axis_size psend precv""",
     "it places data on devices; export the program without sharding": """
-        sharding_constraint mesh_cast reshard shard_map xla_pmap layout_constraint device_put_sharding""",
+        sharding_constraint mesh_cast reshard shard_map xla_pmap layout_constraint""",
     "it reads or writes a mutable reference; write the program with values": """
         get swap addupdate ref new_ref mutable_array freeze freeze_ref free_ref accum_grad_in_ref ref_get
         ref_swap run_state run_scoped for empty_ref masked_load masked_swap core_map mut_array_ref""",

@@ -8,7 +8,7 @@ import numpy
 
 from jaxc._errors import ExportError
 from jaxc._jax import constants_of, core, is_jaxpr, is_key, key_data, key_implementation, opened, to_numpy
-from jaxc._primitives import ALIASES, KNOWN, REFUSED
+from jaxc._primitives import ALIASES, KNOWN, PASSED_THROUGH, REFUSED
 
 _MAXIMUM_DEPTH = 900
 
@@ -23,6 +23,7 @@ class Variable:
 @dataclasses.dataclass(frozen=True)
 class Literal:
     text: str
+    value: object = dataclasses.field(default=None, compare=False)
 
 
 @dataclasses.dataclass
@@ -84,7 +85,7 @@ def literal(value, aval):
         text = repr(int(scalar))
     else:
         text = repr(float(to_numpy(value).astype(dtype).astype(numpy.float64)))
-    return Literal(f"{text}:{type_text(aval)}")
+    return Literal(f"{text}:{type_text(aval)}", to_numpy(value, dtype))
 
 
 class Converter:
@@ -186,6 +187,8 @@ class _Builder:
         if effects and name not in _WITH_BODIES:
             raise ExportError(f"{name}: a compiled program has no effects, got {', '.join(map(str, effects))}; "
                               "remove the effect")
+        if name in PASSED_THROUGH:
+            return operands
         if name not in KNOWN:
             return self.expand(equation, operands)
         rewrite = _REWRITES.get(name, _Builder.plain)
@@ -195,18 +198,14 @@ class _Builder:
         """Inlines a primitive that a library added: its one jaxpr, else what its implementation does."""
         name = equation.primitive.name
         bodies = [value for value in equation.params.values() if is_jaxpr(value)]
-        expansion = None
         if len(bodies) == 1 and _has_types_of(bodies[0], equation):
-            expansion = bodies[0]
+            expansion, variables = bodies[0], operands
         else:
-            expansion = _trace_implementation(equation)
-        if expansion is None:
-            raise ExportError(f"{name}: jaxc has no such primitive, and its implementation is not written in JAX; "
-                              "write it with the operations of jax.numpy and jax.lax")
+            expansion, variables = _trace_implementation(equation, operands)
         self.converter.keep(expansion)
         self.converter.enter()
         body = opened(expansion)
-        results = self.inline(body, constants_of(expansion), dict(zip(body.invars, operands)))
+        results = self.inline(body, constants_of(expansion), dict(zip(body.invars, variables)))
         self.converter.leave()
         return results
 
@@ -294,9 +293,6 @@ class _Builder:
             parameters["platforms"] = (*parameters["platforms"], None)
         return self.append(name, parameters, operands, outvars)
 
-    def pass_through(self, name, parameters, operands, outvars):
-        return operands
-
 
 _REWRITES = {
     **dict.fromkeys(("jit", "closed_call", "core_call", "remat2", "checkpoint", "custom_jvp_call",
@@ -307,7 +303,6 @@ _REWRITES = {
     "associative_scan": _Builder.associative_scan,
     "custom_linear_solve": _Builder.linear_solve,
     "platform_index": _Builder.platform_index,
-    "name": _Builder.pass_through,
 }
 _WITH_BODIES = frozenset(_REWRITES)
 
@@ -330,27 +325,32 @@ def _has_types_of(body, equation):
     return types(body.invars) == types(equation.invars) and types(body.outvars) == types(equation.outvars)
 
 
-def _trace_implementation(equation):
-    """What a primitive's implementation does, or None when that is to run the primitive itself."""
+def _trace_implementation(equation, operands):
+    """What a primitive's implementation does, as a jaxpr, and the operands that it takes: those that are no literals."""
     primitive = equation.primitive
-    implementation = primitive.impl
+    is_traced = [not isinstance(operand, Literal) for operand in operands]
 
-    def run(*values):
-        return implementation(*values, **equation.params)
+    def run(*traced):
+        traced = iter(traced)
+        values = [next(traced) if is_variable else operand.value for is_variable, operand in zip(is_traced, operands)]
+        return primitive.impl(*values, **equation.params)
 
+    structs = [jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype)
+               for atom, is_variable in zip(equation.invars, is_traced) if is_variable]
+    refusal = f"{primitive.name}: jaxc has no such primitive, and its implementation is not written in JAX"
+    advice = "write it with the operations of jax.numpy and jax.lax"
     try:
-        expansion = jax.make_jaxpr(run)(*[jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype)
-                                          for atom in equation.invars])
+        expansion = jax.make_jaxpr(run)(*structs)
     except ExportError:
         raise
-    except Exception:
-        return None
+    except Exception as error:
+        raise ExportError(f"{refusal}, got {type(error).__name__} when tracing it; {advice}") from error
     body = opened(expansion)
     while len(body.eqns) == 1 and body.eqns[0].primitive.name in ("jit", "pjit"):
         body = opened(body.eqns[0].params["jaxpr"])
     if any(inner.primitive is primitive for inner in body.eqns):
-        return None
-    return expansion
+        raise ExportError(f"{refusal}; {advice}")
+    return expansion, [operand for operand, is_variable in zip(operands, is_traced) if is_variable]
 
 
 def finish(program):
