@@ -1,0 +1,32 @@
+// The families of library functions: each gives rows of name, argument types and the writer of the code.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "compiler/scalar/expression.h"
+
+namespace jaxc::compiler {
+
+/// One function of the library. `write` gives the result for the arguments, in code that it appends.
+struct FunctionRow {
+  std::string name;
+  std::vector<DType> arguments;
+  std::function<Scalar(ScalarCode&, std::span<const Scalar>)> write;
+};
+
+using FunctionFamily = std::vector<FunctionRow> (*)();
+
+std::vector<FunctionRow> exponential_functions();
+
+/// All families.
+std::vector<FunctionFamily> function_families();
+
+/// Appends the rows stem_f32 and stem_f64 of a function of one float, or of several.
+void add_float_rows(std::vector<FunctionRow>& rows, const std::string& stem, Scalar (*write)(Scalar));
+void add_float_rows(std::vector<FunctionRow>& rows, const std::string& stem, Scalar (*write)(Scalar, Scalar));
+void add_float_rows(std::vector<FunctionRow>& rows, const std::string& stem, Scalar (*write)(Scalar, Scalar, Scalar));
+
+}  // namespace jaxc::compiler
