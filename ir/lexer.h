@@ -1,0 +1,80 @@
+// Lexer: reads the tokens of a jaxpr's text on demand, because its parameters hold Python's free forms.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ir/source.h"
+
+namespace jaxc::ir {
+
+/// The value of a scalar in the text. Integers beyond 64 bits are not numbers.
+using Number = std::variant<std::int64_t, std::uint64_t, double, std::complex<double>>;
+
+class Lexer {
+ public:
+  explicit Lexer(const Source& source);
+
+  /// The place of the next character, which is not blank after any call of skip_blank.
+  std::size_t offset() const { return offset_; }
+  void seek(std::size_t offset) { offset_ = offset; }
+  /// The text from `start` up to here.
+  std::string_view text_since(std::size_t start) const { return text().substr(start, offset_ - start); }
+  std::string_view text() const { return source_.text(); }
+
+  /// Skips blanks, new lines and comments; true when there was a new line.
+  bool skip_blank();
+  /// The next character; '\0' at the end. No blanks are skipped.
+  char current() const { return at(0); }
+  /// The character `distance` after the next one; '\0' beyond the end.
+  char at(std::size_t distance) const;
+  /// Skips blanks, then gives the next character.
+  char peek();
+  /// Skips blanks, then takes `character` when it is next.
+  bool take(char character);
+  /// Takes `character`, or throws an Error that names it and says what it belongs to.
+  void expect(char character, std::string_view where);
+  /// Skips blanks, then takes `word` when it is the next word.
+  bool take_keyword(std::string_view word);
+
+  /// The word that starts here, without taking it: a letter or "_", then letters, digits and "_"; may be empty.
+  std::string_view word_here() const;
+  /// Takes and returns word_here().
+  std::string_view take_word();
+  /// Like a word, but "-", "." and ":" may follow the first character: scatter-add, GatherScatterMode.CLIP.
+  std::string_view take_dotted_word();
+  /// Takes a number of Python's repr: 1, -2.5, 1e-06, inf, -nan, 2j, (1+2j). Nothing, and nothing taken, when there
+  /// is none. A word must not follow it directly.
+  std::optional<Number> take_number();
+  /// Takes a quoted string with its quotes. Nothing when it does not end on its line.
+  std::optional<std::string_view> take_string();
+  /// Takes <...> with nested angle brackets, on one line. Nothing when it does not end.
+  std::optional<std::string_view> take_angled();
+  /// The place of the `}` that closes the `{` at `offset`. Throws Error when there is none.
+  std::size_t closing_brace(std::size_t offset) const;
+
+  /// Throws Error at the next character.
+  [[noreturn]] void fail(std::string_view message) const { source_.fail(offset_, message); }
+  [[noreturn]] void fail_at(std::size_t offset, std::string_view message) const { source_.fail(offset, message); }
+  /// What is next, for messages: "'x'" or "the end of the text".
+  std::string next_for_message() const;
+  const Source& source() const { return source_; }
+
+ private:
+  std::optional<double> take_real(bool& is_integer);
+  std::optional<Number> take_scalar();
+  void match_braces();
+
+  const Source& source_;
+  std::size_t offset_ = 0;
+  std::vector<std::pair<std::size_t, std::size_t>> braces_;  // places of { and its }, ordered by the first
+};
+
+bool is_word_start(char character);
+bool is_word_part(char character);
+
+}  // namespace jaxc::ir
