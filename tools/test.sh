@@ -1,0 +1,260 @@
+#!/bin/bash
+# Installs what is missing, builds, and runs all tests. The last line counts them: "N passed, M failed".
+#
+# usage: tools/test.sh [STAGE...]    without names, all stages; their order is that of `all_stages`
+# FUZZ_SECONDS (60) is the time of each fuzzer; TIDY=changed checks only what differs from origin/main.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+all_stages=(setup layers format build unit conformance nile readme python asan fuzz tsan tidy)
+export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
+export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
+export LSAN_OPTIONS=suppressions="$PWD/tools/leaks.txt":print_suppressions=0
+export TSAN_OPTIONS=suppressions="$PWD/tools/races.txt"
+cores=$(nproc)
+logs=build/logs
+mkdir -p "$logs"
+passed=0
+failed=0
+summary=()
+
+# count PASSED FAILED: adds to the totals.
+count() {
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+
+# one LABEL COMMAND...: a test that is one command.
+one() {
+  local label=$1
+  shift
+  if "$@"; then
+    count 1 0
+  else
+    count 0 1
+    echo "FAILED: $label"
+  fi
+}
+
+# quiet NAME COMMAND...: runs a long command with its output in a log, and shows its latest line now and then.
+quiet() {
+  local log="$logs/$1.log" waited=0
+  shift
+  "$@" >"$log" 2>&1 &
+  local child=$!
+  while kill -0 "$child" 2>/dev/null; do
+    sleep 1
+    waited=$((waited + 1))
+    if [ $((waited % 30)) -eq 0 ]; then echo "  ${waited} s: $(tail -n 1 "$log" | cut -c 1-110)"; fi
+  done
+  wait "$child"
+  local status=$?
+  if [ "$status" -ne 0 ]; then
+    grep -E "error|FAILED|undefined reference" "$log" | head -n 20
+    echo "  ... the end of $log:"
+    tail -n 25 "$log"
+  fi
+  return "$status"
+}
+
+# compile PRESET TARGET...: configures and builds; the options of cmake come from `configure_options`.
+configure_options=()
+compile() {
+  local preset=$1
+  shift
+  local targets=()
+  if [ $# -gt 0 ]; then targets=(--target "$@"); fi
+  quiet "configure-$preset" cmake --preset "$preset" "${configure_options[@]}" &&
+    quiet "build-$preset" cmake --build "build/$preset" --parallel "$cores" "${targets[@]}"
+}
+
+# googletests FOLDER NAME...: runs test programs and counts what they say; one that dies counts as a failure.
+googletests() {
+  local folder=$1 name
+  shift
+  for name in "$@"; do
+    [ -x "$folder/$name" ] || continue
+    local label log status good bad
+    label="$(basename "$(dirname "$folder")")-$name"
+    log="$logs/$label.log"
+    quiet "$label" timeout 1200 "$folder/$name" --gtest_brief=0 "${test_options[@]}"
+    status=$?
+    good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
+    bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
+    if [ "$status" -ne 0 ] && [ -z "$bad" ]; then bad=1; fi
+    count "${good:-0}" "${bad:-0}"
+    echo "  $label: ${good:-0} passed, ${bad:-0} failed"
+  done
+}
+test_options=()
+
+# check LEAST ARGUMENTS...: jaxc check; a failure only when fewer than LEAST programs pass, or any when LEAST is all.
+check() {
+  local least=$1 log="$logs/check.log" last good bad
+  shift
+  timeout 1200 build/debug/tools/jaxc check "$@" >"$log" 2>&1
+  last=$(tail -n 1 "$log")
+  good=$(sed -n 's/^\([0-9]*\) passed, [0-9]* failed$/\1/p' <<<"$last")
+  bad=$(sed -n 's/^[0-9]* passed, \([0-9]*\) failed$/\1/p' <<<"$last")
+  if [ -z "$good" ]; then good=0 bad=1; fi
+  echo "  jaxc check $*: $good passed, $bad failed"
+  if [ "$bad" -ne 0 ]; then grep -v " passed, " "$log" | cut -c 1-160 | head -n 40; fi
+  if [ "$least" != all ] && [ "$good" -ge "$least" ]; then bad=0; fi
+  count "$good" "$bad"
+}
+
+stage_setup() {
+  one setup tools/setup.sh
+}
+
+stage_layers() {
+  one layers python3 tools/check_layers.py
+}
+
+sources() {
+  git ls-files -- "*.cpp" "*.h" ':!tests/data'
+}
+
+stage_format() {
+  # shellcheck disable=SC2046
+  one format clang-format-19 --dry-run -Werror $(sources)
+}
+
+stage_build() {
+  one "build with warnings as errors" compile debug
+}
+
+stage_unit() {
+  test_options=()
+  googletests build/debug/tests test_ir test_compiler test_reference test_llvm test_spirv test_session
+}
+
+stage_conformance() {
+  check all tests/data/conformance --backend eval
+  check all tests/data/conformance --backend reference
+  check 120 tests/data/conformance --backend cpu
+  check 45 tests/data/conformance --backend gpu
+  check all tests/data/dlm --backend reference
+  check all tests/data/dlm --backend cpu
+}
+
+nile() {
+  build/debug/tools/jaxc run examples/nile/nile.jaxpr --data examples/nile/nile.safetensors \
+    --out build/nile-results.safetensors &&
+    build/debug/examples/nile_plot build/nile-results.safetensors examples/nile/nile.safetensors build/nile.svg
+}
+
+stage_nile() {
+  check all examples/nile --rtol 1e-9
+  one "the Nile's fit and plot" nile
+}
+
+stage_readme() {
+  one "the README's example" quiet readme tools/readme_example.sh build/debug
+}
+
+make_environment() {
+  [ -x build/venv/bin/pytest ] || {
+    python3 -m venv build/venv && build/venv/bin/pip install -q ./python pytest equinox
+  }
+}
+
+stage_python() {
+  if ! quiet venv make_environment; then
+    count 0 1
+    return
+  fi
+  JAXC="$PWD/build/debug/tools/jaxc" quiet pytest build/venv/bin/python -m pytest -q -p no:cacheprovider tests/python
+  local last
+  last=$(tail -n 1 "$logs/pytest.log")
+  echo "  $last"
+  local good bad
+  good=$(grep -oE "[0-9]+ passed" <<<"$last" | grep -oE "[0-9]+")
+  bad=$(grep -oE "[0-9]+ (failed|error)" <<<"$last" | awk '{ total += $1 } END { print total + 0 }')
+  if [ -z "$good" ]; then bad=1; fi
+  count "${good:-0}" "${bad:-0}"
+}
+
+# One build has the address and undefined-behaviour sanitizers, no Vulkan, and the fuzzers' instrumentation.
+stage_asan() {
+  configure_options=(-DJAXC_VULKAN=OFF -DJAXC_BENCH=OFF -DJAXC_FUZZ=ON)
+  if ! compile asan; then
+    count 0 1
+    echo "FAILED: build with sanitizers, without Vulkan"
+    return
+  fi
+  count 1 0
+  one "a build without Vulkan says that the GPU is absent" grep -qi "no gpu\|absent\|without vulkan" \
+    <(build/asan/tools/jaxc devices 2>&1)
+  test_options=()
+  googletests build/asan/tests test_ir test_compiler test_reference test_llvm test_session
+}
+
+fuzz() {
+  local name=$1 corpus="build/corpus/$1"
+  mkdir -p "$corpus"
+  timeout $((${FUZZ_SECONDS:-60} + 120)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
+    -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 \
+    -artifact_prefix="$logs/$name-"
+}
+
+stage_fuzz() {
+  local path
+  for path in build/asan/tests/fuzz/fuzz_*; do
+    if [ -x "$path" ] && [ -f "$path" ]; then
+      one "$(basename "$path")" quiet "$(basename "$path")" fuzz "$(basename "$path")"
+    fi
+  done
+}
+
+# Threads meet in the session: running one program from many threads.
+stage_tsan() {
+  configure_options=(-DJAXC_VULKAN=OFF -DJAXC_BENCH=OFF)
+  if ! compile tsan test_session; then
+    count 0 1
+    echo "FAILED: build with the thread sanitizer"
+    return
+  fi
+  test_options=(--gtest_filter='*Thread*:*Concurren*')
+  googletests build/tsan/tests test_session
+}
+
+tidy() {
+  local files
+  if [ "${TIDY:-all}" = changed ]; then
+    files=$(git diff --name-only --diff-filter=d "$(git merge-base origin/main HEAD)" -- "*.cpp" ':!tests')
+  else
+    files=$(git ls-files -- "*.cpp" ':!tests' ':!bench')
+  fi
+  [ -n "$files" ] || return 0
+  # shellcheck disable=SC2086
+  printf '%s\n' $files | xargs -P "$cores" -n 1 clang-tidy-19 -p build/debug --quiet
+}
+
+stage_tidy() {
+  one clang-tidy quiet tidy tidy
+}
+
+selected=("$@")
+if [ ${#selected[@]} -eq 0 ]; then selected=("${all_stages[@]}"); fi
+begin=$SECONDS
+for stage in "${selected[@]}"; do
+  if ! declare -F "stage_$stage" >/dev/null; then
+    echo "test: no stage $stage; there are: ${all_stages[*]}" >&2
+    exit 2
+  fi
+  echo "==> $stage (at $((SECONDS - begin)) s)"
+  stage_begin=$SECONDS
+  failed_before=$failed
+  "stage_$stage"
+  result=passed
+  if [ "$failed" -gt "$failed_before" ]; then result=FAILED; fi
+  summary+=("$(printf '%-12s %5d s  %s' "$stage" $((SECONDS - stage_begin)) "$result")")
+done
+
+echo
+printf '%s\n' "${summary[@]}"
+echo "total        $((SECONDS - begin)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
