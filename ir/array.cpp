@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <complex>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "jaxc/error.h"
 
