@@ -10,7 +10,8 @@ _NAMES = {
     "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64",
     "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
     "complex64": "C64", "complex128": "C128",
-    "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fn": "F8_E4M3", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2": "F8_E5M2",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e8m0fnu": "F8_E8M0",
 }
 
 
@@ -20,12 +21,12 @@ def can_store(dtype):
 
 
 def save(path, arrays, metadata):
-    """Writes named arrays and a dictionary of strings."""
+    """Writes named arrays and a dictionary of strings; wide elements come first, so that all are aligned."""
     header = {"__metadata__": metadata}
     offset = 0
     chunks = []
-    for name, array in arrays.items():
-        array = numpy.asarray(array)
+    arrays = {name: numpy.asarray(array) for name, array in arrays.items()}
+    for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize):
         chunk = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
         header[name] = {
             "dtype": _NAMES[array.dtype.name],
