@@ -29,14 +29,19 @@ Reduction reduce(Scalar x, int offset) {
   return {n, r, bits_of(shifted)};
 }
 
-/// exp(r) for |r| <= ln 2 / 2.
-Scalar exponential_of_remainder(Scalar r) {
+/// exp(r) - 1 for |r| <= ln 2 / 2, to within a rounding error of exp(r).
+Scalar exponential_of_remainder_minus_one(Scalar r) {
   const Scalar q = polynomial_of(
       r, {0.4999999403953552, 0.16666515171527863, 0.04166810214519501, 0.008369351737201214, 0.001383896335028112},
       {0.5000000000000011, 0.16666666666666297, 0.04166666666652399, 0.008333333333574356, 0.0013888888945651615,
        0.00019841269323067146, 2.480149071639308e-05, 2.7557759702602545e-06, 2.763117439439096e-07,
        2.494219444448898e-08});
-  return mul_add(r * r, q, r) + 1.0;
+  return mul_add(r * r, q, r);
+}
+
+/// exp(r) for |r| <= ln 2 / 2.
+Scalar exponential_of_remainder(Scalar r) {
+  return exponential_of_remainder_minus_one(r) + 1.0;
 }
 
 /// 2^n, n + bias standing in the low bits.
@@ -86,9 +91,16 @@ Scalar exponential_minus_one(Scalar x) {
   return select(abs(x) < format.pick(0x1p-26, 0x1p-54), x, half + half);
 }
 
+// 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)) below zero, where the last bits of exp(x) are added at the end.
 Scalar logistic(Scalar x) {
-  const Scalar power = exponential(-abs(x));
-  return select(x < 0.0, power, 1.0) / (1.0 + power);
+  const Format format(x);
+  const Reduction reduced = reduce(clamp(-abs(x), format.pick(-105, -746), 0), 2 * format.bias());
+  const Scalar minus_one = exponential_of_remainder_minus_one(reduced.r);
+  const Scalar sum = minus_one + 1.0;
+  const Scalar power = scale(sum, reduced.bits);
+  const Scalar below = x < 0.0;
+  const Scalar quotient = select(below, power, 1.0) / (1.0 + power);
+  return mul_add(quotient, select(below, minus_one - (sum - 1.0), 0.0), quotient);
 }
 
 // x + x^3 P(x^2) near zero, 1 - 2 / (exp(2 |x|) + 1) elsewhere.

@@ -20,6 +20,10 @@ struct FunctionRow {
 using FunctionFamily = std::vector<FunctionRow> (*)();
 
 std::vector<FunctionRow> exponential_functions();
+std::vector<FunctionRow> logarithm_functions();
+std::vector<FunctionRow> power_functions();
+std::vector<FunctionRow> trigonometric_functions();
+std::vector<FunctionRow> inverse_trigonometric_functions();
 
 /// All families.
 std::vector<FunctionFamily> function_families();

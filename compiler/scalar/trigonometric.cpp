@@ -1,0 +1,217 @@
+// sin, cos, tan: reduction by multiples of pi, in floats for moderate arguments and in integers for large ones.
+#include <array>
+
+#include "compiler/scalar/double_word.h"
+#include "compiler/scalar/format.h"
+#include "compiler/scalar/functions.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+/// |x| = (count + offset) step + remainder, with |remainder| <= step / 2.
+struct Reduction {
+  Scalar remainder;
+  Scalar tail;  ///< what the remainder's rounding lost
+  Scalar odd;   ///< unsigned bits; the lowest is count's
+};
+
+/// Which multiples are removed: those of pi, the odd ones of pi / 2, or those of pi / 2.
+enum class Step { pi, half_pi_odd, half_pi };
+
+// Cody and Waite (1980): pi in four parts, so short that their products with the count are exact.
+Reduction reduce_moderate(Scalar a, Step step) {
+  const Format format(a);
+  const double scale = step == Step::half_pi ? 0.5 : 1.0;
+  const double rounding = format.rounding_offset();
+  const double per_step = 0x1.45f306dc9c883p-2 / scale;
+  const Scalar shifted =
+      step == Step::half_pi_odd ? mul_add(a, per_step, -0.5) + rounding : mul_add(a, per_step, rounding);
+  Scalar count = shifted - rounding;
+  if (step == Step::half_pi_odd) count = count + 0.5;
+  const std::array<double, 4> single = {0x1.92p+1, 0x1.fb4p-11, 0x1.444p-23, 0x1.68c234p-38};
+  const std::array<double, 4> other = {0x1.921fb544p+1, 0x1.0b4611a6p-33, 0x1.3198a2ep-68, 0x1.b839a252049c1p-103};
+  const std::array<double, 4>& parts = format.is_single ? single : other;
+  const Scalar first = mul_add(count, -parts[0] * scale, a);
+  const Scalar second = mul_add(count, -parts[1] * scale, first);
+  const Scalar third_product = count * (parts[2] * scale);
+  const Scalar third = second - third_product;
+  const Scalar lost = (second - third) - third_product;
+  const Scalar last = mul_add(count, -parts[3] * scale, lost);
+  const DoubleWord sum = fast_two_sum(third, last);
+  return {sum.high, sum.low, bits_of(shifted)};
+}
+
+// Payne and Hanek (1983): |x| / pi modulo 2 from the bits of 1 / pi that matter, in fixed point.
+
+/// Bits of 1 / pi, the words after a first word of zeros.
+constexpr std::array<std::uint64_t, 20> inverse_pi = {
+    0x0000000000000000, 0x517cc1b727220a94, 0xfe13abe8fa9a6ee0, 0x6db14acc9e21c820, 0xff28b1d5ef5de2b0,
+    0xdb92371d2126e970, 0x0324977504e8c90e, 0x7f0ef58e5894d39f, 0x74411afa975da242, 0x74ce38135a2fbf20,
+    0x9cc8eb1cc1a99cfa, 0x4e422fc5defc941d, 0x8ffc4bffef02cc07, 0xf79788c5ad05368f, 0xb69b3f6793e584db,
+    0xa7a31fb34f2ff516, 0xba93dd63f5f2f8bd, 0x9e839cfbc5294975, 0x35fdafd88fc6ae84, 0x2b0198237e3db5d5};
+
+/// The word `lane` + `ahead` of the table, `lane` in 0..last.
+Scalar table_word(Scalar lane, int ahead, int last, const std::function<Scalar(int)>& word) {
+  Scalar value = word(last + ahead);
+  for (int k = last - 1; k >= 0; --k) value = select(lane == k, word(k + ahead), value);
+  return value;
+}
+
+/// |x| / pi modulo 2 as 1 integer bit and at least 63 (f32) or 127 (f64) bits of fraction.
+struct Fixed {
+  Scalar high;  ///< u64
+  Scalar low;   ///< u64
+};
+
+Fixed fixed_turns(Scalar a) {
+  const Format format(a);
+  ScalarCode& code = *a.code;
+  const Scalar bits = bits_of(a);
+  const int width = format.is_single ? 32 : 64;
+  const std::uint64_t hidden = std::uint64_t{1} << format.mantissa_bits();
+  const Scalar mantissa = (bits & code.bits(bits.dtype, hidden - 1)) | code.bits(bits.dtype, hidden);
+  // The window of 1 / pi starts after bit number exponent - mantissa_bits; the table's first word stands for
+  // the bits 1 - width .. 0.
+  const Scalar exponent = (bits >> format.mantissa_bits()) - (format.bias() + format.mantissa_bits());
+  const Scalar start = exponent + (width - 1);
+  const int last = format.is_single ? 4 : 16;
+  auto word = [&](int k) {
+    if (!format.is_single) return code.bits(DType::u64, k < 20 ? inverse_pi[k] : 0);
+    if (k == 0) return code.bits(DType::u32, 0);
+    const std::uint64_t pair = inverse_pi[(k + 1) / 2];
+    return code.bits(DType::u32, k % 2 == 1 ? pair >> 32 : pair & 0xffffffffU);
+  };
+  const Scalar lane = start >> (format.is_single ? 5 : 6);
+  const Scalar shift = start & (width - 1);
+  std::array<Scalar, 4> words;
+  for (int k = 0; k < 4; ++k) words[k] = table_word(lane, k, last, word);
+  std::array<Scalar, 3> window;
+  for (int k = 0; k < 3; ++k) {
+    window[k] = code.binary(ir::Opcode::shift_left, words[k], shift) |
+                code.binary(ir::Opcode::shift_right_logical, words[k + 1], like(shift, width) - shift);
+  }
+  auto high_product = [&](Scalar x, Scalar y) { return code.binary(ir::Opcode::mul_high, x, y); };
+  const Scalar carried = high_product(mantissa, window[2]);
+  const Scalar low_product = mantissa * window[1];
+  const Scalar low = low_product + carried;
+  const Scalar high =
+      mantissa * window[0] + high_product(mantissa, window[1]) + select(low < low_product, 1.0, like(low, 0));
+  if (!format.is_single) return {high, low};
+  return {(convert(DType::u64, high) << 32) | convert(DType::u64, low), code.bits(DType::u64, 0)};
+}
+
+Reduction reduce_large(Scalar a, Step step) {
+  const Format format(a);
+  ScalarCode& code = *a.code;
+  Fixed turns = fixed_turns(a);
+  if (step == Step::half_pi) turns = {(turns.high << 1) | (turns.low >> 63), turns.low << 1};
+  if (step == Step::half_pi_odd) turns.high = turns.high - 0x1p62;
+  const Scalar count = (turns.high + 0x1p62) >> 63;
+  // The fraction in [-1/2, 1/2), as sign and magnitude with the leading one at the top.
+  const Scalar high = (turns.high << 1) | (turns.low >> 63);
+  const Scalar low = turns.low << 1;
+  const Scalar negative = bitcast(DType::i64, high) < 0.0;
+  const Scalar magnitude_high = select(negative, !high, high);
+  const Scalar magnitude_low = select(negative, !low, low);
+  const Scalar zeros = code.unary(ir::Opcode::count_leading_zeros, magnitude_high);
+  const Scalar top = code.binary(ir::Opcode::shift_left, magnitude_high, zeros) |
+                     code.binary(ir::Opcode::shift_right_logical, magnitude_low, like(zeros, 64) - zeros);
+  const Scalar scale = float_of((like(zeros, format.bias()) - zeros) << format.mantissa_bits());
+  Scalar first;
+  Scalar rest;
+  if (format.is_single) {
+    first = convert(DType::f32, top >> 40);
+    rest = convert(DType::f32, (top >> 16) & static_cast<double>(0xffffff)) * 0x1p-24;
+    const Scalar small_scale = (like(zeros, 127) - zeros) << 23;
+    const Scalar factor = float_of(convert(DType::u32, small_scale)) * 0x1p-24;
+    first = first * factor;
+    rest = rest * factor;
+  } else {
+    first = convert(DType::f64, top >> 11) * scale * 0x1p-53;
+    rest = convert(DType::f64, top & 2047.0) * scale * 0x1p-64;
+  }
+  const double scale_of_step = step == Step::half_pi ? 0.5 : 1.0;
+  const DoubleWord step_words = {like(a, format.pick(0x1.921fb6p+1, 0x1.921fb54442d18p+1) * scale_of_step),
+                                 like(a, format.pick(-0x1.777a5cp-24, 0x1.1a62633145c07p-53) * scale_of_step)};
+  const DoubleWord angle = DoubleWord{first, rest} * step_words;
+  const Scalar sign = select(negative, code.bits(format.natural(), format.sign_bit()), code.bits(format.natural(), 0));
+  const Scalar odd = format.is_single ? convert(DType::u32, count) : count;
+  return {with_sign(angle.high, sign), with_sign(angle.low, sign), odd};
+}
+
+/// For |x|, not a NaN or infinity in lanes that matter.
+Reduction reduce(Scalar a, Step step) {
+  const Format format(a);
+  const Scalar large = a > format.pick(6400, 0x1p20);
+  auto values = [](Reduction r) { return ScalarCode::Values{r.remainder, r.tail, r.odd}; };
+  const ScalarCode::Values result = a.code->branch(
+      large, [&] { return values(reduce_large(a, step)); }, [&] { return values(reduce_moderate(a, step)); });
+  return {result[0], result[1], result[2]};
+}
+
+/// sin(r) for |r| <= pi / 2.
+Scalar sine_of_remainder(Reduction reduced) {
+  const Scalar r = reduced.remainder;
+  const Scalar z = r * r;
+  const Scalar p =
+      polynomial_of(z, {-0.16666659712791443, 0.008333069272339344, -0.00019809773948509246, 2.606081807243754e-06},
+                    {-0.16666666666666666, 0.008333333333333207, -0.00019841269841212476, 2.755731921156842e-06,
+                     -2.505210690427964e-08, 1.6058940994147037e-10, -7.643019189144599e-13, 2.721418605488191e-15});
+  return mul_add(r * z, p, reduced.tail) + r;
+}
+
+/// x itself where it is finite, else NaN.
+Scalar finite_or_nan(Scalar x, Scalar result) {
+  return select(abs(x) < infinity, result, not_a_number);
+}
+
+Scalar parity_sign(Scalar odd) {
+  return odd << (Format(float_of(odd)).is_single ? 31 : 63);
+}
+
+Scalar sine(Scalar x) {
+  const Reduction reduced = reduce(abs(x), Step::pi);
+  return finite_or_nan(x, with_sign(sine_of_remainder(reduced), sign_of(x) ^ parity_sign(reduced.odd)));
+}
+
+// cos(x) = -sin(x - (n + 1/2) pi) (-1)^n.
+Scalar cosine(Scalar x) {
+  const Reduction reduced = reduce(abs(x), Step::half_pi_odd);
+  return finite_or_nan(x, with_sign(-sine_of_remainder(reduced), parity_sign(reduced.odd)));
+}
+
+// tan(r) = r + r^3 P(r^2) for |r| <= pi / 4; between the multiples of pi, -1 / tan(r).
+Scalar tangent(Scalar x) {
+  const Reduction reduced = reduce(abs(x), Step::half_pi);
+  const Scalar r = reduced.remainder;
+  const Scalar z = r * r;
+  const Scalar p =
+      polynomial_of(z,
+                    {0.33333349227905273, 0.13332673907279968, 0.05405915528535843, 0.021284744143486023,
+                     0.010832387953996658, 8.963709842646495e-05, 0.00437843007966876},
+                    {0.3333333333333277, 0.13333333333415587, 0.05396825392621104, 0.021869489619992414,
+                     0.00886321900751856, 0.0035922905162117116, 0.0014547490759208518, 0.0005951028425699582,
+                     0.0002222654670090418, 0.00013676507756060403, -2.672927448117237e-05, 8.977260971582955e-05,
+                     -4.5052101970557915e-05, 2.0906114636170493e-05});
+  const Scalar correction = mul_add(r * z, p, mul_add(z, reduced.tail, reduced.tail));
+  const DoubleWord tangent = fast_two_sum(r, correction);
+  // 1 / (high + low) with one correction.
+  const Scalar inverse = 1.0 / tangent.high;
+  const Scalar error = fma(-inverse, tangent.high, like(x, 1)) - inverse * tangent.low;
+  const Scalar cotangent = mul_add(inverse, error, inverse);
+  const Scalar odd = (reduced.odd & 1.0) != 0.0;
+  return finite_or_nan(x, with_sign(select(odd, -cotangent, tangent.high), sign_of(x)));
+}
+
+}  // namespace
+
+std::vector<FunctionRow> trigonometric_functions() {
+  std::vector<FunctionRow> rows;
+  add_float_rows(rows, "sin", sine);
+  add_float_rows(rows, "cos", cosine);
+  add_float_rows(rows, "tan", tangent);
+  return rows;
+}
+
+}  // namespace jaxc::compiler
