@@ -5,6 +5,10 @@
 add_library(jaxc_options INTERFACE)
 target_include_directories(jaxc_options INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR})
 target_compile_options(jaxc_options INTERFACE -Wall -Wextra -Werror)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # Precompiled headers that ccache can recognise.
+  target_compile_options(jaxc_options INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
+endif()
 if(JAXC_SANITIZE)
   target_compile_options(jaxc_options INTERFACE
     -fsanitize=${JAXC_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
