@@ -13,49 +13,70 @@ using ir::Opcode;
 using ir::OpId;
 using ir::RegionBuilder;
 
-Scalar Lowering::widen(RegionBuilder& builder, DType dtype, Scalar value) {
-  if (dtype == DType::f16) return {call(builder, "f32_from_f16", {value.real})};
-  if (dtype == DType::bf16) return {call(builder, "f32_from_bf16", {value.real})};
+OpId Lowering::widen(RegionBuilder& builder, DType dtype, OpId value) {
+  if (dtype == DType::f16) return call(builder, "f32_from_f16", {value});
+  if (dtype == DType::bf16) return call(builder, "f32_from_bf16", {value});
   return value;
 }
 
-Scalar Lowering::round(RegionBuilder& builder, DType dtype, Scalar value) {
-  if (dtype == DType::f16) return {call(builder, "f16_from_f32", {value.real})};
-  if (dtype == DType::bf16) return {call(builder, "bf16_from_f32", {value.real})};
-  if (dtype == DType::u4) return {builder.binary(Opcode::bit_and, value.real, builder.integer(DType::u8, 15))};
+OpId Lowering::round(RegionBuilder& builder, DType dtype, OpId value) {
+  if (dtype == DType::f16) return call(builder, "f16_from_f32", {value});
+  if (dtype == DType::bf16) return call(builder, "bf16_from_f32", {value});
+  if (dtype == DType::u4) return builder.binary(Opcode::bit_and, value, builder.integer(DType::u8, 15));
   if (dtype == DType::i4) {
     const OpId four = builder.integer(DType::i8, 4);
-    return {builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value.real, four), four)};
+    return builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, four), four);
   }
   return value;
 }
 
-Scalar Lowering::load(RegionBuilder& builder, const ir::Atom& atom, std::span<const OpId> axes) {
-  const Type& type = this->type(atom);
-  const Frame& frame = frames_.back();
-  const auto* variable = std::get_if<ir::Variable>(&atom);
-  if (frame.builder != nullptr && variable != nullptr) {
-    const std::optional<Scalar>& value = frame.scalars.at(variable->index);
-    if (!value) throw InternalError("lower: a variable is used before it is assigned");
-    return widen(builder, type.dtype, *value);
-  }
-  std::vector<Index> indices;
-  for (std::size_t k = 0; k < type.shape.size(); ++k) indices.push_back(type.shape[k] == 1 ? fixed(0) : at(axes[k]));
-  if (type.dtype == DType::key) indices.push_back(at(axes.back()));
-  if (!is_complex(type.dtype)) return widen(builder, type.dtype, {element(builder, atom, std::move(indices))});
+ir::ArrayId Lowering::rounded(DType dtype, ir::ArrayId array) {
+  if (compute_dtype(dtype) == dtype || is_complex(dtype)) return array;
+  return map(Shape(shape(array)), {array},
+             [&](RegionBuilder& builder, std::span<const OpId> values) { return round(builder, dtype, values[0]); });
+}
+
+ir::ArrayId Lowering::widened(const ir::Atom& atom) {
+  const ir::ArrayId value = array(atom);
+  const DType dtype = type(atom).dtype;
+  if (compute_dtype(dtype) == storage_dtype(dtype)) return value;
+  return map(Shape(shape(value)), {value},
+             [&](RegionBuilder& builder, std::span<const OpId> values) { return widen(builder, dtype, values[0]); });
+}
+
+ScalarValue Lowering::element_value(RegionBuilder& builder, const ir::Atom& atom, std::vector<Index> indices) {
+  const DType dtype = type(atom).dtype;
+  if (!is_complex(dtype)) return {widen(builder, dtype, element(builder, atom, std::move(indices)))};
   indices.push_back(fixed(0));
   const OpId real = element(builder, atom, indices);
   indices.back() = fixed(1);
   return {real, element(builder, atom, std::move(indices))};
 }
 
+ScalarValue Lowering::load(RegionBuilder& builder, const ir::Atom& atom, std::span<const OpId> axes) {
+  const Type& type = this->type(atom);
+  const Frame& frame = frames_.back();
+  const auto* variable = std::get_if<ir::Variable>(&atom);
+  if (frame.builder != nullptr && variable != nullptr) {
+    const std::optional<ScalarValue>& value = frame.scalars.at(variable->index);
+    if (!value) throw InternalError("lower: a variable is used before it is assigned");
+    return {widen(builder, type.dtype, value->real)};
+  }
+  std::vector<Index> indices;
+  for (std::size_t k = 0; k < type.shape.size(); ++k) indices.push_back(type.shape[k] == 1 ? fixed(0) : at(axes[k]));
+  if (type.dtype == DType::key) indices.push_back(at(axes.back()));
+  return element_value(builder, atom, std::move(indices));
+}
+
 void Lowering::elementwise(const ir::Equation& equation, const ScalarRule& rule) {
   const ir::Variable output = equation.outputs.at(0);
   const Type& type = frames_.back().jaxpr->type(output);
   const auto value_at = [&](RegionBuilder& builder, std::span<const OpId> axes) {
-    std::vector<Scalar> operands;
+    std::vector<ScalarValue> operands;
     for (const ir::Atom& atom : equation.inputs) operands.push_back(load(builder, atom, axes));
-    return round(builder, type.dtype, rule(builder, operands));
+    ScalarValue value = rule(builder, operands);
+    value.real = round(builder, type.dtype, value.real);
+    return value;
   };
   if (RegionBuilder* builder = frames_.back().builder) {
     if (!type.shape.empty()) fail("has an array in a function of scalars; only scalars may occur there");
@@ -63,7 +84,7 @@ void Lowering::elementwise(const ir::Equation& equation, const ScalarRule& rule)
     return;
   }
   define(output, generate(storage_shape(type), [&](RegionBuilder& builder, std::span<const OpId> axes) {
-           const Scalar value = value_at(builder, axes);
+           const ScalarValue value = value_at(builder, axes);
            if (!value.imaginary) return value.real;
            const OpId first = builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0));
            return builder.select(first, value.real, *value.imaginary);
@@ -72,17 +93,37 @@ void Lowering::elementwise(const ir::Equation& equation, const ScalarRule& rule)
 
 ir::Region Lowering::region(const ir::Jaxpr& jaxpr) {
   RegionBuilder builder;
-  Frame frame;
-  frame.jaxpr = &jaxpr;
-  frame.scalars.resize(jaxpr.variables.size());
-  frame.builder = &builder;
-  if (!jaxpr.constants.empty()) fail("holds a function of scalars with constants; pass them as operands");
+  std::vector<OpId> inputs;
   for (ir::Variable input : jaxpr.inputs) {
     const Type& type = jaxpr.type(input);
     if (!type.shape.empty() || is_complex(type.dtype) || type.dtype == DType::key)
       fail(fmt::format("holds a function of real scalars, got an argument of type {}", to_string(type)));
-    frame.scalars[input.index] = Scalar{builder.argument(storage_dtype(type.dtype))};
+    inputs.push_back(builder.argument(storage_dtype(type.dtype)));
   }
+  std::vector<OpId> results = scalars_of(builder, jaxpr, inputs);
+  return builder.finish(std::move(results));
+}
+
+void Lowering::inline_scalars(const ir::Equation& equation, const ir::Jaxpr& jaxpr) {
+  RegionBuilder& builder = *frames_.back().builder;
+  std::vector<OpId> inputs;
+  for (const ir::Atom& atom : equation.inputs) {
+    const auto* variable = std::get_if<ir::Variable>(&atom);
+    inputs.push_back(variable != nullptr ? frames_.back().scalars.at(variable->index).value().real
+                                         : builder.constant(constant(std::get<ir::Literal>(atom))));
+  }
+  const std::vector<OpId> results = scalars_of(builder, jaxpr, inputs);
+  for (std::size_t k = 0; k < results.size(); ++k)
+    frames_.back().scalars.at(equation.outputs.at(k).index) = ScalarValue{results[k]};
+}
+
+std::vector<OpId> Lowering::scalars_of(RegionBuilder& builder, const ir::Jaxpr& jaxpr, std::span<const OpId> inputs) {
+  if (!jaxpr.constants.empty()) fail("holds a function of scalars with constants; pass them as operands");
+  Frame frame;
+  frame.jaxpr = &jaxpr;
+  frame.scalars.resize(jaxpr.variables.size());
+  frame.builder = &builder;
+  for (std::size_t k = 0; k < inputs.size(); ++k) frame.scalars.at(jaxpr.inputs.at(k).index) = ScalarValue{inputs[k]};
   frames_.push_back(std::move(frame));
   lower_equations();
   std::vector<OpId> results;
@@ -93,7 +134,7 @@ ir::Region Lowering::region(const ir::Jaxpr& jaxpr) {
       results.push_back(builder.constant(constant(std::get<ir::Literal>(output))));
   }
   frames_.pop_back();
-  return builder.finish(std::move(results));
+  return results;
 }
 
 }  // namespace jaxc::compiler

@@ -221,37 +221,55 @@ ArrayId Lowering::generate(const Shape& shape, const Pointwise& body) {
   return result;
 }
 
-ArrayId Lowering::reduce(const Shape& shape, const Shape& reduced, Opcode merge, const Folded& body) {
+std::vector<ArrayId> Lowering::fold(const Shape& shape, const Shape& reduced, ir::Reduction reduction,
+                                    const FoldedMany& body, const std::optional<Spread>& spread) {
   ir::Nest nest;
   RegionBuilder builder;
   const std::vector<OpId> axes = add_axes(nest, builder, shape, ir::AxisKind::parallel);
   const std::vector<OpId> folded = add_axes(nest, builder, reduced, ir::AxisKind::reduced);
-  const OpId value = body(builder, axes, folded);
-  const DType dtype = builder.dtype(value);
-  nest.body = builder.finish({value});
+  nest.body = builder.finish(body(builder, axes, folded));
+  std::vector<ArrayId> results;
+  for (const ir::ScalarConstant& initial : reduction.initial) {
+    ir::NestOutput output;
+    output.result = new_array(initial.dtype, spread ? spread->shape : shape);
+    output.indices = spread ? spread->indices(axes) : at(axes);
+    results.push_back(output.result);
+    nest.outputs.push_back(std::move(output));
+  }
+  nest.reduction = std::move(reduction);
+  emit(std::move(nest));
+  return results;
+}
+
+ir::Reduction Lowering::merging(Opcode merge, DType dtype) {
   RegionBuilder step;
   const OpId accumulator = step.argument(dtype);
   const OpId sum = step.binary(merge, accumulator, step.argument(dtype));
-  nest.reduction = ir::Reduction{{identity_of(merge, dtype)}, step.finish({sum}), merge};
-  ir::NestOutput output;
-  output.result = new_array(dtype, shape);
-  output.indices = at(axes);
-  const ArrayId result = output.result;
-  nest.outputs.push_back(std::move(output));
-  emit(std::move(nest));
-  return result;
+  return ir::Reduction{{identity_of(merge, dtype)}, step.finish({sum}), merge};
 }
 
-ArrayId Lowering::update(ArrayId base, const Shape& shape, const Stored& body) {
+ArrayId Lowering::reduce(const Shape& shape, const Shape& reduced, Opcode merge, DType dtype, const Folded& body,
+                         const std::optional<Spread>& spread) {
+  const auto values = [&](RegionBuilder& builder, std::span<const OpId> axes, std::span<const OpId> folded) {
+    return std::vector<OpId>{body(builder, axes, folded)};
+  };
+  return fold(shape, reduced, merging(merge, dtype), values, spread)[0];
+}
+
+ArrayId Lowering::update(ArrayId base, const Shape& shape, const Stored& body, std::optional<ir::Region> combine,
+                         const std::function<bool(std::size_t)>& ordered) {
   ir::Nest nest;
   RegionBuilder builder;
   const std::vector<OpId> axes = add_axes(nest, builder, shape, ir::AxisKind::parallel);
+  for (std::size_t k = 0; k < axes.size(); ++k)
+    if (ordered && ordered(k)) nest.axes[k].kind = ir::AxisKind::ordered;
   Store store = body(builder, axes);
   ir::NestOutput output;
   output.result = new_array(dtype(base), this->shape(base));
   output.base = base;
   output.indices = std::move(store.indices);
   output.guard = store.guard;
+  output.combine = std::move(combine);
   nest.body = builder.finish({store.value});
   const ArrayId result = output.result;
   nest.outputs.push_back(std::move(output));

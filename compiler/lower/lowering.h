@@ -45,7 +45,7 @@ std::vector<ir::Index> at(std::span<const ir::OpId> ops);
 ir::ScalarConstant identity_of(ir::Opcode merge, DType dtype);
 
 /// A scalar during lowering of elementwise code, in compute_dtype; complex numbers have both parts.
-struct Scalar {
+struct ScalarValue {
   ir::OpId real = 0;
   std::optional<ir::OpId> imaginary = std::nullopt;
 };
@@ -61,8 +61,8 @@ struct LoopForm {
   std::string name;
   std::int64_t trip_count = 0;
   bool reverse = false;
-  std::vector<ir::ArrayId> carries;  ///< initial values
-  std::vector<Sliced> inputs;
+  std::vector<ir::ArrayId> carries = {};  ///< initial values
+  std::vector<Sliced> inputs = {};
   int output_axis = 0;  ///< where stacked outputs get their axis over steps
 };
 
@@ -86,6 +86,12 @@ struct Store {
   std::optional<ir::OpId> guard = std::nullopt;
 };
 
+/// Where a fold's point is stored, when that is not the point itself: an affine map onto the result.
+struct Spread {
+  Shape shape;
+  std::function<std::vector<ir::Index>(std::span<const ir::OpId> axes)> indices;
+};
+
 /// Holds the Program under construction and the equation that is being lowered. Arrays of the Program are
 /// named by ArrayId and assigned once; nodes go to the innermost open block.
 class Lowering {
@@ -96,8 +102,10 @@ class Lowering {
   using Pointwise = std::function<ir::OpId(ir::RegionBuilder&, std::span<const ir::OpId> axes)>;
   using Folded =
       std::function<ir::OpId(ir::RegionBuilder&, std::span<const ir::OpId> axes, std::span<const ir::OpId> reduced)>;
+  using FoldedMany = std::function<std::vector<ir::OpId>(ir::RegionBuilder&, std::span<const ir::OpId> axes,
+                                                         std::span<const ir::OpId> reduced)>;
   using Stored = std::function<Store(ir::RegionBuilder&, std::span<const ir::OpId> axes)>;
-  using ScalarRule = std::function<Scalar(ir::RegionBuilder&, std::span<const Scalar>)>;
+  using ScalarRule = std::function<ScalarValue(ir::RegionBuilder&, std::span<const ScalarValue>)>;
 
   explicit Lowering(const LowerOptions& options) : options_(options) {}
   Lowering(const Lowering&) = delete;
@@ -113,12 +121,23 @@ class Lowering {
   std::vector<ir::ArrayId> arrays(std::span<const ir::Atom> atoms);
   /// One element of an operand in storage form; a literal is a constant and needs no array.
   ir::OpId element(ir::RegionBuilder& builder, const ir::Atom& atom, std::vector<ir::Index> indices);
+  /// One element of an operand in compute_dtype; `indices` have none for a complex number's part.
+  ScalarValue element_value(ir::RegionBuilder& builder, const ir::Atom& atom, std::vector<ir::Index> indices);
+  /// An array of compute_dtype rounded to `dtype`, in storage form; the array itself where they are the same.
+  ir::ArrayId rounded(DType dtype, ir::ArrayId array);
+  /// An operand as an array of compute_dtype.
+  ir::ArrayId widened(const ir::Atom& atom);
+  /// A scalar of storage_dtype as compute_dtype, and back.
+  ir::OpId widen(ir::RegionBuilder& builder, DType dtype, ir::OpId value);
+  ir::OpId round(ir::RegionBuilder& builder, DType dtype, ir::OpId value);
   /// The variable's value; of storage_dtype and storage_shape. Values may be shared: no copy is needed.
   void define(ir::Variable variable, ir::ArrayId value);
   /// The literal's value in storage form; `part` 1 is an imaginary part.
   ir::ScalarConstant constant(const ir::Literal& literal, int part = 0) const;
   /// Throws Error "primitive: message", with the equation's place.
   [[noreturn]] void fail(std::string_view message) const;
+  /// Whether scalars of a region are written instead of arrays.
+  bool writes_region() const { return frames_.back().builder != nullptr; }
   /// Lowers an elementwise equation with one output: operands are read, converted to compute_dtype, given to
   /// `rule`, and its value rounded to the output's dtype. Works inside scalar regions too (see region).
   void elementwise(const ir::Equation& equation, const ScalarRule& rule);
@@ -128,7 +147,7 @@ class Lowering {
   ir::ArrayId new_array(DType dtype, Shape shape);
   const ir::ProgramArray& info(ir::ArrayId array) const { return program_.arrays[array]; }
   DType dtype(ir::ArrayId array) const { return info(array).dtype; }
-  const Shape& shape(ir::ArrayId array) const { return info(array).shape; }
+  Shape shape(ir::ArrayId array) const { return info(array).shape; }
   /// Adds a node to the innermost open block.
   void emit(decltype(ir::Node::kind) kind);
   /// The number of a library function such as "exp_f32", for RegionBuilder::call; added on first use.
@@ -149,10 +168,20 @@ class Lowering {
   ir::ArrayId map(const Shape& shape, std::initializer_list<ir::ArrayId> operands, const Elementwise& body);
   /// One value per point of `shape`, computed from the point's axes.
   ir::ArrayId generate(const Shape& shape, const Pointwise& body);
-  /// The values over `reduced` folded by `merge` from its identity.
-  ir::ArrayId reduce(const Shape& shape, const Shape& reduced, ir::Opcode merge, const Folded& body);
-  /// `base` with one element replaced per point of `shape`, where the guard holds. Points must not collide.
-  ir::ArrayId update(ir::ArrayId base, const Shape& shape, const Stored& body);
+  /// The values, of `dtype`, over `reduced` folded by `merge` from its identity.
+  ir::ArrayId reduce(const Shape& shape, const Shape& reduced, ir::Opcode merge, DType dtype, const Folded& body,
+                     const std::optional<Spread>& spread = std::nullopt);
+  /// The fold by one opcode.
+  static ir::Reduction merging(ir::Opcode merge, DType dtype);
+  /// One value per point of `shape` and accumulator, folded over `reduced`. With `merge` in the reduction its step
+  /// must be that opcode on accumulator k and value k.
+  std::vector<ir::ArrayId> fold(const Shape& shape, const Shape& reduced, ir::Reduction reduction,
+                                const FoldedMany& body, const std::optional<Spread>& spread = std::nullopt);
+  /// `base` with one element replaced per point of `shape`, where the guard holds; with `combine`, by
+  /// combine(old element, value). Points of axes that `ordered` names may collide and run in order.
+  ir::ArrayId update(ir::ArrayId base, const Shape& shape, const Stored& body,
+                     std::optional<ir::Region> combine = std::nullopt,
+                     const std::function<bool(std::size_t axis)>& ordered = nullptr);
   ir::ArrayId fill(ir::ScalarConstant value, const Shape& shape);
   ir::ArrayId copy(ir::ArrayId source);
   /// The same elements in row-major order under another shape.
@@ -180,6 +209,9 @@ class Lowering {
   /// equation is not elementwise or a type is complex.
   ir::Region region(const ir::Jaxpr& jaxpr);
 
+  /// A wrapped jaxpr's scalars, while a region is written.
+  void inline_scalars(const ir::Equation& equation, const ir::Jaxpr& jaxpr);
+
  private:
   friend ir::Program lower(const ir::Jaxpr&, std::span<const Array>, const LowerOptions&);
 
@@ -187,7 +219,7 @@ class Lowering {
   struct Frame {
     const ir::Jaxpr* jaxpr = nullptr;
     std::vector<std::optional<ir::ArrayId>> arrays;
-    std::vector<std::optional<Scalar>> scalars;
+    std::vector<std::optional<ScalarValue>> scalars;
     ir::RegionBuilder* builder = nullptr;  ///< set while a region is written
   };
   struct OpenBlock {
@@ -201,9 +233,9 @@ class Lowering {
   ir::ArrayId own(ir::ArrayId array, std::vector<ir::ArrayId>& taken);
   void lower_equations();
   void lower_equation(const ir::Equation& equation);
-  Scalar load(ir::RegionBuilder& builder, const ir::Atom& atom, std::span<const ir::OpId> axes);
-  Scalar widen(ir::RegionBuilder& builder, DType dtype, Scalar value);
-  Scalar round(ir::RegionBuilder& builder, DType dtype, Scalar value);
+  std::vector<ir::OpId> scalars_of(ir::RegionBuilder& builder, const ir::Jaxpr& jaxpr,
+                                   std::span<const ir::OpId> inputs);
+  ScalarValue load(ir::RegionBuilder& builder, const ir::Atom& atom, std::span<const ir::OpId> axes);
 
   LowerOptions options_;
   ir::Program program_;

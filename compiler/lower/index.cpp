@@ -1,0 +1,269 @@
+// Lowering of reads and writes at computed places: dynamic slices, gather and the scatter family.
+#include <algorithm>
+#include <limits>
+
+#include "compiler/lower/rules.h"
+#include "ir/prims/parameters.h"
+#include "jaxc/error.h"
+
+namespace jaxc::compiler::lowering {
+
+using ir::ArrayId;
+using ir::Atom;
+using ir::Index;
+using ir::Opcode;
+using ir::OpId;
+using ir::RegionBuilder;
+using Axes = std::span<const OpId>;
+
+namespace {
+
+bool has_parts(DType dtype) {
+  return is_complex(dtype) || dtype == DType::key;
+}
+
+/// An index of any integer type as i64; u64 beyond i64 becomes its greatest value.
+OpId position(RegionBuilder& builder, OpId index) {
+  if (builder.dtype(index) == DType::u64)
+    index = builder.binary(Opcode::min, index, builder.integer(DType::u64, std::numeric_limits<std::int64_t>::max()));
+  return builder.convert(DType::i64, index);
+}
+
+OpId clamped(RegionBuilder& builder, OpId index, std::int64_t most) {
+  const OpId bounded = builder.binary(Opcode::min, index, builder.integer(DType::i64, most));
+  return builder.binary(Opcode::max, bounded, builder.integer(DType::i64, 0));
+}
+
+/// start + axis, per dimension; starts are clamped so that a window of `sizes` fits `extents`.
+std::vector<Index> window_indices(Lowering& lowering, RegionBuilder& builder, std::span<const Atom> starts,
+                                  const Shape& extents, const Shape& sizes, Axes axes) {
+  std::vector<Index> indices;
+  for (std::size_t k = 0; k < extents.size(); ++k) {
+    Index index = sizes[k] == 1 ? fixed(0) : at(axes[k]);
+    if (extents[k] != sizes[k]) {
+      const OpId start = position(builder, lowering.element(builder, starts[k], {}));
+      index.terms.push_back({1, clamped(builder, start, extents[k] - sizes[k])});
+    }
+    indices.push_back(std::move(index));
+  }
+  return indices;
+}
+
+/// The places that gather reads or scatter writes: per dimension of the operand a start, from the index
+/// vectors or from a batch axis, plus a window coordinate.
+struct Places {
+  std::vector<std::int64_t> start_map;  ///< component of the index vector to dimension
+  std::vector<std::int64_t> operand_batch, index_batch;
+  std::vector<std::int64_t> window_axes;  ///< of the result or the updates, increasing
+  std::vector<bool> windowless;           ///< dimensions without a window coordinate
+  Shape sizes;                            ///< of the window, per dimension
+  Shape extents;                          ///< of the operand
+  ir::IndexMode mode;
+
+  struct Found {
+    std::vector<Index> indices;
+    std::optional<OpId> inside;  ///< whether the window lies within the operand; nothing when it always does
+  };
+
+  Found find(Lowering& lowering, RegionBuilder& builder, const Atom& index_vectors, Axes axes, std::size_t rank) const {
+    std::vector<OpId> windows;
+    std::vector<OpId> batches;
+    for (std::size_t k = 0; k < rank; ++k) {
+      const bool is_window =
+          std::find(window_axes.begin(), window_axes.end(), static_cast<std::int64_t>(k)) != window_axes.end();
+      (is_window ? windows : batches).push_back(axes[k]);
+    }
+    Found found;
+    found.indices.resize(extents.size());
+    std::size_t next_window = 0;
+    for (std::size_t d = 0; d < extents.size(); ++d)
+      if (!windowless[d]) found.indices[d] = at(windows[next_window++]);
+    for (std::size_t k = 0; k < operand_batch.size(); ++k) {
+      const OpId batch = batches[static_cast<std::size_t>(index_batch[k])];
+      found.indices[static_cast<std::size_t>(operand_batch[k])].terms.push_back({1, batch});
+    }
+    for (std::size_t component = 0; component < start_map.size(); ++component) {
+      const auto d = static_cast<std::size_t>(start_map[component]);
+      const std::int64_t most = extents[d] - sizes[d];
+      std::vector<Index> where = at(batches);
+      where.push_back(fixed(static_cast<std::int64_t>(component)));
+      OpId start = position(builder, lowering.element(builder, index_vectors, std::move(where)));
+      if (mode == ir::IndexMode::clip) {
+        start = clamped(builder, start, most);
+      } else {
+        const OpId inside =
+            builder.binary(Opcode::bit_and, builder.binary(Opcode::le, builder.integer(DType::i64, 0), start),
+                           builder.binary(Opcode::le, start, builder.integer(DType::i64, most)));
+        found.inside = found.inside ? builder.binary(Opcode::bit_and, *found.inside, inside) : inside;
+      }
+      found.indices[d].terms.push_back({1, start});
+    }
+    if (has_parts(dtype)) found.indices.push_back(at(axes.back()));
+    return found;
+  }
+
+  DType dtype;
+};
+
+/// What JAX fills with: NaN, the least signed and the greatest unsigned integer, true.
+ir::ScalarConstant default_fill(DType dtype) {
+  if (dtype == DType::f16) return {DType::u16, 0x7e00};
+  if (dtype == DType::bf16) return {DType::u16, 0x7fc0};
+  if (dtype == DType::i4) return ir::constant_of_integer(DType::i8, -8);
+  if (dtype == DType::u4) return ir::constant_of_integer(DType::u8, 15);
+  const DType storage = storage_dtype(dtype);
+  if (is_floating(storage)) return ir::constant_of(storage, std::numeric_limits<double>::quiet_NaN());
+  if (is_signed_integer(storage)) return identity_of(Opcode::max, storage);
+  return identity_of(Opcode::min, storage);
+}
+
+ir::ScalarConstant fill_value(Lowering& lowering, const Equation& equation, DType dtype) {
+  const ir::Parameter* parameter = equation.parameters.find("fill_value");
+  if (parameter == nullptr) return default_fill(dtype);
+  ir::Literal literal;
+  literal.type = Type{dtype, {}};
+  const auto take = [&](const auto& value) {
+    using Value = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<Value, bool> || std::is_same_v<Value, std::int64_t> ||
+                  std::is_same_v<Value, std::uint64_t> || std::is_same_v<Value, double> ||
+                  std::is_same_v<Value, std::complex<double>>) {
+      literal.value = value;
+      return true;
+    } else {
+      return false;
+    }
+  };
+  return std::visit(take, parameter->value) ? lowering.constant(literal) : default_fill(dtype);
+}
+
+/// The new element from the old one and the update, in storage form; nothing where the update replaces.
+std::optional<ir::Region> combination(Lowering& lowering, ir::Primitive primitive, DType dtype) {
+  Opcode opcode = Opcode::add;
+  switch (primitive) {
+    case ir::Primitive::scatter:
+      return std::nullopt;
+    case ir::Primitive::scatter_sub:
+      opcode = Opcode::sub;
+      break;
+    case ir::Primitive::scatter_mul:
+      opcode = Opcode::mul;
+      break;
+    case ir::Primitive::scatter_min:
+      opcode = Opcode::min;
+      break;
+    case ir::Primitive::scatter_max:
+      opcode = Opcode::max;
+      break;
+    default:
+      break;
+  }
+  if (is_complex(dtype) && opcode != Opcode::add && opcode != Opcode::sub)
+    lowering.fail("combines parts of complex numbers apart, got a product or an order; scatter the parts");
+  RegionBuilder builder;
+  const OpId old = builder.argument(storage_dtype(dtype));
+  const OpId update = builder.argument(storage_dtype(dtype));
+  const OpId value =
+      builder.binary(opcode, lowering.widen(builder, dtype, old), lowering.widen(builder, dtype, update));
+  const OpId result = lowering.round(builder, dtype, value);
+  return builder.finish({result});
+}
+
+}  // namespace
+
+void dynamic_slice(Lowering& lowering, const Equation& equation) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  const Type& from = lowering.type(equation.inputs[0]);
+  const std::span<const Atom> starts = std::span<const Atom>(equation.inputs).subspan(1);
+  lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
+    std::vector<Index> indices = window_indices(lowering, builder, starts, from.shape, type.shape, axes);
+    if (has_parts(type.dtype)) indices.push_back(at(axes.back()));
+    return lowering.element(builder, equation.inputs[0], std::move(indices));
+  }));
+}
+
+void dynamic_update_slice(Lowering& lowering, const Equation& equation) {
+  const Type& type = lowering.type(equation.inputs[0]);
+  const Type& update = lowering.type(equation.inputs[1]);
+  const std::span<const Atom> starts = std::span<const Atom>(equation.inputs).subspan(2);
+  const ArrayId base = lowering.array(equation.inputs[0]);
+  lowering.define(equation.outputs[0],
+                  lowering.update(base, storage_shape(update), [&](RegionBuilder& builder, Axes axes) {
+                    Store store;
+                    store.value = lowering.element(builder, equation.inputs[1], at(axes));
+                    store.indices = window_indices(lowering, builder, starts, type.shape, update.shape, axes);
+                    if (has_parts(type.dtype)) store.indices.push_back(at(axes.back()));
+                    return store;
+                  }));
+}
+
+void gather(Lowering& lowering, const Equation& equation) {
+  const ir::GatherNumbers numbers = ir::gather_numbers(equation.parameters);
+  const Type& type = lowering.type(equation.outputs[0]);
+  Places places;
+  places.start_map = numbers.start_index_map;
+  places.operand_batch = numbers.operand_batch_axes;
+  places.index_batch = numbers.index_batch_axes;
+  places.window_axes = numbers.offset_axes;
+  places.sizes = equation.parameters.integers("slice_sizes");
+  places.extents = lowering.type(equation.inputs[0]).shape;
+  places.mode = ir::index_mode(equation.parameters);
+  places.dtype = lowering.type(equation.inputs[0]).dtype;
+  places.windowless.resize(places.extents.size());
+  for (std::int64_t axis : numbers.collapsed_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
+  for (std::int64_t axis : numbers.operand_batch_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
+  if (element_count(places.extents) == 0) return zeros_like(lowering, equation);
+  lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
+    Places::Found found = places.find(lowering, builder, equation.inputs[1], axes, type.shape.size());
+    if (!found.inside) return lowering.element(builder, equation.inputs[0], std::move(found.indices));
+    const OpId fallback = builder.constant(fill_value(lowering, equation, type.dtype));
+    if (std::holds_alternative<ir::Literal>(equation.inputs[0]))
+      return builder.select(*found.inside, lowering.element(builder, equation.inputs[0], std::move(found.indices)),
+                            fallback);
+    const ArrayId operand = lowering.array(equation.inputs[0]);
+    return builder.read(lowering.dtype(operand), operand, std::move(found.indices), *found.inside, fallback);
+  }));
+}
+
+// Points of the index vectors' axes may collide, so they run in order unless the program says otherwise.
+void scatter(Lowering& lowering, const Equation& equation) {
+  const ir::ScatterNumbers numbers = ir::scatter_numbers(equation.parameters);
+  const Type& operand = lowering.type(equation.inputs[0]);
+  const Type& updates = lowering.type(equation.inputs[2]);
+  Places places;
+  places.start_map = numbers.index_to_operand_axes;
+  places.operand_batch = numbers.operand_batch_axes;
+  places.index_batch = numbers.index_batch_axes;
+  places.window_axes = numbers.update_window_axes;
+  places.extents = operand.shape;
+  places.mode = ir::index_mode(equation.parameters);
+  places.dtype = lowering.type(equation.inputs[0]).dtype;
+  places.windowless.resize(operand.shape.size());
+  for (std::int64_t axis : numbers.inserted_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
+  for (std::int64_t axis : numbers.operand_batch_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
+  std::size_t next_window = 0;
+  for (bool windowless : places.windowless) {
+    const std::int64_t axis = windowless ? 0 : numbers.update_window_axes[next_window++];
+    places.sizes.push_back(windowless ? 1 : updates.shape[static_cast<std::size_t>(axis)]);
+  }
+  const ArrayId base = lowering.array(equation.inputs[0]);
+  if (element_count(operand.shape) == 0) return lowering.define(equation.outputs[0], base);
+  const bool unique = equation.parameters.boolean_or("unique_indices", false);
+  lowering.define(equation.outputs[0],
+                  lowering.update(
+                      base, storage_shape(updates),
+                      [&](RegionBuilder& builder, Axes axes) {
+                        Places::Found found =
+                            places.find(lowering, builder, equation.inputs[1], axes, updates.shape.size());
+                        return Store{lowering.element(builder, equation.inputs[2], at(axes)), std::move(found.indices),
+                                     found.inside};
+                      },
+                      combination(lowering, equation.primitive, operand.dtype),
+                      [&](std::size_t axis) {
+                        const auto& windows = numbers.update_window_axes;
+                        const bool is_window =
+                            std::find(windows.begin(), windows.end(), static_cast<std::int64_t>(axis)) != windows.end();
+                        return !unique && !is_window && axis < updates.shape.size() && updates.shape[axis] != 1;
+                      }));
+}
+
+}  // namespace jaxc::compiler::lowering

@@ -1,0 +1,227 @@
+// Lowering of reductions and prefix folds.
+#include <limits>
+
+#include "compiler/lower/general_fold.h"
+#include "compiler/lower/inline_region.h"
+#include "compiler/lower/rules.h"
+#include "jaxc/error.h"
+
+namespace jaxc::compiler::lowering {
+
+using ir::ArrayId;
+using ir::Atom;
+using ir::Index;
+using ir::Opcode;
+using ir::OpId;
+using ir::RegionBuilder;
+using Axes = std::span<const OpId>;
+
+namespace {
+
+/// The operand's axes as kept and folded ones.
+struct Folding {
+  std::vector<bool> folded;
+  Shape kept_shape, folded_shape;
+
+  Folding(const Shape& shape, const std::vector<std::int64_t>& axes) : folded(shape.size(), false) {
+    for (std::int64_t axis : axes) folded.at(static_cast<std::size_t>(axis)) = true;
+    for (std::size_t k = 0; k < shape.size(); ++k) (folded[k] ? folded_shape : kept_shape).push_back(shape[k]);
+  }
+
+  std::vector<Index> indices(Axes kept, Axes reduced) const {
+    std::vector<Index> result;
+    std::size_t next_kept = 0;
+    std::size_t next_reduced = 0;
+    for (bool is_folded : folded) result.push_back(at(is_folded ? reduced[next_reduced++] : kept[next_kept++]));
+    return result;
+  }
+};
+
+/// A product of complex numbers: accumulators hold both parts.
+ArrayId complex_product(Lowering& lowering, const Atom& operand, const Folding& folding, DType dtype) {
+  RegionBuilder step;
+  std::vector<OpId> a;
+  for (int k = 0; k < 4; ++k) a.push_back(step.argument(dtype));
+  const auto times = [&](OpId x, OpId y) { return step.binary(Opcode::mul, x, y); };
+  const OpId real = step.binary(Opcode::sub, times(a[0], a[2]), times(a[1], a[3]));
+  const OpId imaginary = step.binary(Opcode::add, times(a[0], a[3]), times(a[1], a[2]));
+  ir::Reduction reduction{{ir::constant_of_integer(dtype, 1), ir::constant_of_integer(dtype, 0)},
+                          step.finish({real, imaginary}),
+                          std::nullopt};
+  const std::vector<ArrayId> parts = lowering.fold(folding.kept_shape, folding.folded_shape, std::move(reduction),
+                                                   [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+                                                     const ScalarValue value = lowering.element_value(
+                                                         builder, operand, folding.indices(kept, reduced));
+                                                     return std::vector<OpId>{value.real, value.imaginary.value()};
+                                                   });
+  Shape shape = folding.kept_shape;
+  shape.push_back(2);
+  return lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
+    const Axes point = axes.first(axes.size() - 1);
+    const OpId first = builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0));
+    return builder.select(first, lowering.read(builder, parts[0], point), lowering.read(builder, parts[1], point));
+  });
+}
+
+/// log(exp(a) + exp(b)) without overflow.
+OpId log_add_exp(Lowering& lowering, RegionBuilder& builder, OpId a, OpId b) {
+  const std::string suffix = "_" + std::string(name(builder.dtype(a)));
+  const OpId difference = builder.binary(Opcode::sub, a, b);
+  const OpId distance = builder.unary(Opcode::neg, builder.unary(Opcode::abs, difference));
+  const OpId rest = lowering.call(builder, "log1p" + suffix, {lowering.call(builder, "exp" + suffix, {distance})});
+  const OpId sum = builder.binary(Opcode::add, builder.binary(Opcode::max, a, b), rest);
+  return builder.select(builder.unary(Opcode::is_nan, difference), builder.binary(Opcode::add, a, b), sum);
+}
+
+using Combine = std::function<OpId(RegionBuilder&, OpId, OpId)>;
+
+/// Folds along one axis and keeps every prefix: a loop over the axis that carries a slice.
+void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant initial, const Combine& combine) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  const int axis = static_cast<int>(equation.parameters.integer("axis"));
+  const ArrayId operand = lowering.widened(equation.inputs[0]);
+  LoopForm form;
+  form.name = name(equation.primitive);
+  form.trip_count = type.shape.at(static_cast<std::size_t>(axis));
+  form.reverse = equation.parameters.boolean_or("reverse", false);
+  form.inputs = {{operand, axis}};
+  form.output_axis = axis;
+  Shape slice = lowering.shape(operand);
+  slice.erase(slice.begin() + axis);
+  form.carries = {lowering.fill(initial, slice)};
+  const LoopValues values = lowering.loop(form, [&](const LoopArguments& arguments) {
+    const ArrayId next =
+        lowering.map(slice, {arguments.carries[0], arguments.inputs[0]},
+                     [&](RegionBuilder& builder, Axes operands) { return combine(builder, operands[0], operands[1]); });
+    return LoopValues{{next}, {next}};
+  });
+  lowering.define(equation.outputs[0], lowering.rounded(type.dtype, values.outputs[0]));
+}
+
+}  // namespace
+
+void reduce_by(Lowering& lowering, const Equation& equation, Opcode merge) {
+  const Type& from = lowering.type(equation.inputs[0]);
+  const Folding folding(from.shape, equation.parameters.integers("axes"));
+  const DType dtype = compute_dtype(from.dtype);
+  ArrayId result = 0;
+  if (is_complex(from.dtype) && merge == Opcode::mul) {
+    result = complex_product(lowering, equation.inputs[0], folding, dtype);
+  } else if (is_complex(from.dtype)) {
+    if (merge != Opcode::add) lowering.fail("orders real numbers, got complex ones; compare parts");
+    Shape shape = folding.kept_shape;
+    shape.push_back(2);
+    result = lowering.reduce(shape, folding.folded_shape, merge, dtype,
+                             [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+                               std::vector<Index> indices = folding.indices(kept.first(kept.size() - 1), reduced);
+                               indices.push_back(at(kept.back()));
+                               return lowering.element(builder, equation.inputs[0], std::move(indices));
+                             });
+  } else {
+    result = lowering.reduce(
+        folding.kept_shape, folding.folded_shape, merge, dtype, [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+          return lowering.element_value(builder, equation.inputs[0], folding.indices(kept, reduced)).real;
+        });
+  }
+  lowering.define(equation.outputs[0], lowering.rounded(from.dtype, result));
+}
+
+void reduce(Lowering& lowering, const Equation& equation) {
+  const std::size_t count = equation.inputs.size() / 2;
+  const Folding folding(lowering.type(equation.inputs[0]).shape, equation.parameters.integers("dimensions"));
+  const ir::JaxprPointer jaxpr = equation.parameters.jaxpr("jaxpr");
+  const std::span<const Atom> operands(equation.inputs);
+  const std::vector<ArrayId> results =
+      general_fold(lowering, *jaxpr, folding.kept_shape, folding.folded_shape, operands.subspan(count),
+                   [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+                     std::vector<OpId> values;
+                     for (const Atom& operand : operands.first(count))
+                       values.push_back(lowering.element(builder, operand, folding.indices(kept, reduced)));
+                     return values;
+                   });
+  for (std::size_t k = 0; k < count; ++k) lowering.define(equation.outputs[k], results[k]);
+}
+
+// Accumulators: the extreme value and its position. The first NaN wins, else the first extreme.
+void argument_of_extreme(Lowering& lowering, const Equation& equation, bool greatest) {
+  const Type& from = lowering.type(equation.inputs[0]);
+  const DType index_dtype = storage_dtype(lowering.type(equation.outputs[0]).dtype);
+  const Folding folding(from.shape, equation.parameters.integers("axes"));
+  const DType dtype = compute_dtype(from.dtype);
+  RegionBuilder step;
+  const OpId best = step.argument(dtype);
+  const OpId position = step.argument(index_dtype);
+  const OpId value = step.argument(dtype);
+  const OpId candidate = step.argument(index_dtype);
+  OpId better = greatest ? step.binary(Opcode::lt, best, value) : step.binary(Opcode::lt, value, best);
+  if (is_floating(dtype)) {
+    const OpId ordered = step.unary(Opcode::bit_not, step.unary(Opcode::is_nan, best));
+    const OpId first_nan = step.binary(Opcode::bit_and, ordered, step.unary(Opcode::is_nan, value));
+    better = step.binary(Opcode::bit_or, better, first_nan);
+  }
+  ir::Region region = step.finish({step.select(better, value, best), step.select(better, candidate, position)});
+  ir::Reduction reduction{
+      {identity_of(greatest ? Opcode::max : Opcode::min, dtype), {index_dtype, 0}}, std::move(region), std::nullopt};
+  const std::vector<ArrayId> results = lowering.fold(
+      folding.kept_shape, folding.folded_shape, std::move(reduction),
+      [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+        const OpId element = lowering.element_value(builder, equation.inputs[0], folding.indices(kept, reduced)).real;
+        return std::vector<OpId>{element, builder.convert(index_dtype, reduced[0])};
+      });
+  lowering.define(equation.outputs[0], results[1]);
+}
+
+void prefix_fold(Lowering& lowering, const Equation& equation, Opcode merge) {
+  const DType dtype = lowering.type(equation.inputs[0]).dtype;
+  if (is_complex(dtype) && merge != Opcode::add)
+    lowering.fail("takes real numbers, got complex ones; use associative_scan");
+  prefix(lowering, equation, identity_of(merge, compute_dtype(dtype)),
+         [&](RegionBuilder& builder, OpId sum, OpId value) { return builder.binary(merge, sum, value); });
+}
+
+void cumlogsumexp(Lowering& lowering, const Equation& equation) {
+  const DType dtype = lowering.type(equation.inputs[0]).dtype;
+  if (is_complex(dtype)) lowering.fail("takes real numbers, got complex ones; use associative_scan");
+  prefix(lowering, equation, ir::constant_of(compute_dtype(dtype), -std::numeric_limits<double>::infinity()),
+         [&](RegionBuilder& builder, OpId sum, OpId value) { return log_add_exp(lowering, builder, sum, value); });
+}
+
+std::vector<ArrayId> general_fold(Lowering& lowering, const ir::Jaxpr& jaxpr, const Shape& shape, const Shape& reduced,
+                                  std::span<const Atom> initial, const Lowering::FoldedMany& body) {
+  const std::size_t count = initial.size();
+  const ir::Region combine = lowering.region(jaxpr);
+  // Accumulators: the fold so far, and whether there is any. The initial value joins last.
+  RegionBuilder step;
+  std::vector<ir::ScalarConstant> start;
+  std::vector<OpId> pair;
+  for (std::size_t k = 0; k < count; ++k) {
+    start.push_back({combine.arguments[k], 0});
+    pair.push_back(step.argument(combine.arguments[k]));
+  }
+  start.push_back({DType::boolean, 0});
+  const OpId started = step.argument(DType::boolean);
+  for (std::size_t k = 0; k < count; ++k) pair.push_back(step.argument(combine.arguments[count + k]));
+  step.argument(DType::boolean);
+  std::vector<OpId> next = inline_region(step, combine, pair);
+  for (std::size_t k = 0; k < count; ++k) next[k] = step.select(started, next[k], pair[count + k]);
+  next.push_back(step.boolean(true));
+  ir::Reduction reduction{std::move(start), step.finish(std::move(next)), std::nullopt};
+  const std::vector<ArrayId> folded =
+      lowering.fold(shape, reduced, std::move(reduction), [&](RegionBuilder& builder, Axes axes, Axes reduced_axes) {
+        std::vector<OpId> values = body(builder, axes, reduced_axes);
+        values.push_back(builder.boolean(true));
+        return values;
+      });
+  std::vector<ArrayId> results;
+  for (std::size_t k = 0; k < count; ++k)
+    results.push_back(lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
+      std::vector<OpId> operands;
+      for (const Atom& atom : initial) operands.push_back(lowering.element(builder, atom, {}));
+      for (std::size_t j = 0; j < count; ++j) operands.push_back(lowering.read(builder, folded[j], axes));
+      const OpId joined = inline_region(builder, combine, operands)[k];
+      return builder.select(lowering.read(builder, folded[count], axes), joined, operands[k]);
+    }));
+  return results;
+}
+
+}  // namespace jaxc::compiler::lowering

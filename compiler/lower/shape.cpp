@@ -1,0 +1,327 @@
+// Lowering of primitives that move elements: each result is a nest that reads its operand by affine indices.
+#include <numeric>
+
+#include "compiler/lower/literals.h"
+#include "compiler/lower/rules.h"
+#include "ir/prims/parameters.h"
+#include "jaxc/error.h"
+
+namespace jaxc::compiler::lowering {
+
+using ir::ArrayId;
+using ir::Atom;
+using ir::Index;
+using ir::Opcode;
+using ir::OpId;
+using ir::RegionBuilder;
+using Axes = std::span<const OpId>;
+
+namespace {
+
+/// Whether storage has one dimension more than the type: the parts of complex numbers and keys.
+bool has_parts(DType dtype) {
+  return is_complex(dtype) || dtype == DType::key;
+}
+
+/// Defines an output as a view: `indices` gives, for a point of the result (without parts), the operand's indices.
+template <typename Indices>
+void view(Lowering& lowering, ir::Variable output, const Atom& operand, const Indices& indices) {
+  const Type& type = lowering.type(output);
+  const std::size_t rank = type.shape.size();
+  lowering.define(output, lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
+    std::vector<Index> from = indices(axes.first(rank));
+    if (has_parts(type.dtype)) from.push_back(at(axes.back()));
+    return lowering.element(builder, operand, std::move(from));
+  }));
+}
+
+/// The bounds test low <= op < high, or nothing when it holds on all of [0, extent).
+std::optional<OpId> within(RegionBuilder& builder, OpId op, std::int64_t low, std::int64_t high, std::int64_t extent) {
+  std::optional<OpId> guard;
+  if (low > 0) guard = builder.binary(Opcode::le, builder.integer(DType::i64, low), op);
+  if (high < extent) {
+    const OpId below = builder.binary(Opcode::lt, op, builder.integer(DType::i64, high));
+    guard = guard ? builder.binary(Opcode::bit_and, *guard, below) : below;
+  }
+  return guard;
+}
+
+/// Joins operands along `axis`: operand k holds [starts[k], starts[k + 1]) of it, with that axis (concatenate) or
+/// without it (stack).
+void join(Lowering& lowering, const Equation& equation, std::size_t axis, bool keep_axis) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  std::vector<Atom> operands;
+  std::vector<std::int64_t> starts;
+  std::int64_t total = 0;
+  for (const Atom& operand : equation.inputs) {
+    const std::int64_t extent = keep_axis ? lowering.type(operand).shape.at(axis) : 1;
+    if (extent == 0) continue;
+    operands.push_back(operand);
+    starts.push_back(total);
+    total += extent;
+  }
+  if (operands.empty()) return zeros_like(lowering, equation);
+  std::vector<bool> literal;
+  for (const Atom& operand : operands) literal.push_back(std::holds_alternative<ir::Literal>(operand));
+  lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
+    std::optional<OpId> value;
+    // The last operand stands at the end of the chain; each earlier one replaces it before its own end.
+    for (std::size_t k = operands.size(); k-- > 0;) {
+      std::vector<Index> indices;
+      for (std::size_t d = 0; d < axes.size(); ++d) {
+        if (d != axis) indices.push_back(at(axes[d]));
+        if (d == axis && keep_axis) indices.push_back(at(axes[d], 1, -starts[k]));
+      }
+      const std::int64_t end = k + 1 < operands.size() ? starts[k + 1] : total;
+      const auto inside = within(builder, axes[axis], starts[k], end, total);
+      if (!inside) {
+        value = lowering.element(builder, operands[k], std::move(indices));
+        continue;
+      }
+      const OpId fallback = value ? *value : builder.integer(storage_dtype(type.dtype), 0);
+      if (literal[k]) {
+        value = builder.select(*inside, lowering.element(builder, operands[k], std::move(indices)), fallback);
+      } else {
+        const ArrayId array = lowering.array(operands[k]);
+        value = builder.read(lowering.dtype(array), array, std::move(indices), *inside, fallback);
+      }
+    }
+    return *value;
+  }));
+}
+
+/// Parts of the operand along `axis` from `starts`; `keep_axis`: split, else unstack.
+void divide(Lowering& lowering, const Equation& equation, std::size_t axis, bool keep_axis,
+            std::span<const std::int64_t> starts) {
+  for (std::size_t k = 0; k < equation.outputs.size(); ++k) {
+    view(lowering, equation.outputs[k], equation.inputs[0], [&](Axes axes) {
+      std::vector<Index> indices = at(axes);
+      if (keep_axis)
+        indices[axis].offset = starts[k];
+      else
+        indices.insert(indices.begin() + static_cast<std::ptrdiff_t>(axis), fixed(starts[k]));
+      return indices;
+    });
+  }
+}
+
+}  // namespace
+
+void broadcast_in_dim(Lowering& lowering, const Equation& equation) {
+  const Shape from = lowering.type(equation.inputs[0]).shape;
+  const auto dimensions = equation.parameters.integers_or("broadcast_dimensions", {});
+  if (lowering.writes_region()) return identity(lowering, equation);
+  view(lowering, equation.outputs[0], equation.inputs[0], [&](Axes axes) {
+    std::vector<Index> indices;
+    for (std::size_t k = 0; k < from.size(); ++k)
+      indices.push_back(from[k] == 1 ? fixed(0) : at(axes[static_cast<std::size_t>(dimensions[k])]));
+    return indices;
+  });
+}
+
+// The result's axis of extent reps * n is read at its remainder by n: written over the split axes, then merged.
+void tile(Lowering& lowering, const Equation& equation) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  const Type& from = lowering.type(equation.inputs[0]);
+  const auto repetitions = equation.parameters.integers("reps");
+  Shape split;
+  for (std::size_t k = 0; k < from.shape.size(); ++k) {
+    split.push_back(repetitions[k]);
+    split.push_back(from.shape[k]);
+  }
+  const std::size_t rank = from.shape.size();
+  if (has_parts(from.dtype)) split.push_back(2);
+  const ArrayId tiled = lowering.generate(split, [&](RegionBuilder& builder, Axes axes) {
+    std::vector<Index> indices;
+    for (std::size_t k = 0; k < rank; ++k) indices.push_back(at(axes[2 * k + 1]));
+    if (has_parts(from.dtype)) indices.push_back(at(axes.back()));
+    return lowering.element(builder, equation.inputs[0], std::move(indices));
+  });
+  lowering.define(equation.outputs[0], lowering.reshape(tiled, storage_shape(type)));
+}
+
+void concatenate(Lowering& lowering, const Equation& equation) {
+  join(lowering, equation, static_cast<std::size_t>(equation.parameters.integer("dimension")), true);
+}
+
+void stack(Lowering& lowering, const Equation& equation) {
+  join(lowering, equation, static_cast<std::size_t>(equation.parameters.integer("axis")), false);
+}
+
+void unstack(Lowering& lowering, const Equation& equation) {
+  std::vector<std::int64_t> starts(equation.outputs.size());
+  std::iota(starts.begin(), starts.end(), 0);
+  divide(lowering, equation, static_cast<std::size_t>(equation.parameters.integer("axis")), false, starts);
+}
+
+void split(Lowering& lowering, const Equation& equation) {
+  std::vector<std::int64_t> starts;
+  std::int64_t start = 0;
+  for (std::int64_t size : equation.parameters.integers("sizes")) {
+    starts.push_back(start);
+    start += size;
+  }
+  divide(lowering, equation, static_cast<std::size_t>(equation.parameters.integer("axis")), true, starts);
+}
+
+// Element i of the operand lands at low + i * (interior + 1); every other place holds the padding value.
+void pad(Lowering& lowering, const Equation& equation) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  const Type& from = lowering.type(equation.inputs[0]);
+  const std::vector<ir::PadAmount> amounts = ir::pad_amounts(equation.parameters);
+  const std::size_t rank = type.shape.size();
+  if (element_count(from.shape) == 0) {
+    const ArrayId padding = lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
+      std::vector<Index> part;
+      if (has_parts(type.dtype)) part.push_back(at(axes.back()));
+      return lowering.element(builder, equation.inputs[1], std::move(part));
+    });
+    return lowering.define(equation.outputs[0], padding);
+  }
+  const auto value = [&](RegionBuilder& builder, Axes axes) {
+    std::optional<OpId> guard;
+    std::vector<Index> indices;
+    const auto both = [&](std::optional<OpId> condition) {
+      if (condition) guard = guard ? builder.binary(Opcode::bit_and, *guard, *condition) : *condition;
+    };
+    for (std::size_t k = 0; k < rank; ++k) {
+      const std::int64_t low = amounts[k].low;
+      const std::int64_t step = amounts[k].interior + 1;
+      const std::int64_t end = low + (from.shape[k] - 1) * step + 1;
+      both(within(builder, axes[k], low, end, type.shape[k]));
+      if (step == 1) {
+        indices.push_back(at(axes[k], 1, -low));
+        continue;
+      }
+      const OpId distance = builder.materialize(at(axes[k], 1, -low));
+      const OpId every = builder.integer(DType::i64, step);
+      both(builder.binary(Opcode::eq, builder.binary(Opcode::rem, distance, every), builder.integer(DType::i64, 0)));
+      indices.push_back(at(builder.binary(Opcode::div, distance, every)));
+    }
+    std::vector<Index> part;
+    if (has_parts(type.dtype)) {
+      part.push_back(at(axes.back()));
+      indices.push_back(at(axes.back()));
+    }
+    if (!guard) return lowering.element(builder, equation.inputs[0], std::move(indices));
+    const OpId fallback = lowering.element(builder, equation.inputs[1], std::move(part));
+    if (std::holds_alternative<ir::Literal>(equation.inputs[0]))
+      return builder.select(*guard, lowering.element(builder, equation.inputs[0], std::move(indices)), fallback);
+    const ArrayId operand = lowering.array(equation.inputs[0]);
+    return builder.read(lowering.dtype(operand), operand, std::move(indices), *guard, fallback);
+  };
+  lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), value));
+}
+
+// Also squeeze and expand_dims. `dimensions`, where given, is the order in which the operand's axes are read.
+void reshape(Lowering& lowering, const Equation& equation) {
+  if (lowering.writes_region()) return identity(lowering, equation);
+  const Type& type = lowering.type(equation.outputs[0]);
+  ArrayId source = lowering.array(equation.inputs[0]);
+  const auto order = equation.primitive == ir::Primitive::reshape ? equation.parameters.integers_or("dimensions", {})
+                                                                  : std::vector<std::int64_t>{};
+  if (!order.empty()) {
+    Shape shape = lowering.shape(source);
+    for (std::size_t k = 0; k < order.size(); ++k)
+      shape[k] = lowering.shape(source)[static_cast<std::size_t>(order[k])];
+    source = lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
+      std::vector<OpId> indices(axes.begin(), axes.end());
+      for (std::size_t k = 0; k < order.size(); ++k) indices[static_cast<std::size_t>(order[k])] = axes[k];
+      return lowering.read(builder, source, indices);
+    });
+  }
+  lowering.define(equation.outputs[0], lowering.reshape(source, storage_shape(type)));
+}
+
+void rev(Lowering& lowering, const Equation& equation) {
+  const Shape shape = lowering.type(equation.inputs[0]).shape;
+  view(lowering, equation.outputs[0], equation.inputs[0], [&](Axes axes) {
+    std::vector<Index> indices = at(axes);
+    for (std::int64_t axis : equation.parameters.integers("dimensions")) {
+      const auto k = static_cast<std::size_t>(axis);
+      indices[k] = at(axes[k], -1, shape[k] - 1);
+    }
+    return indices;
+  });
+}
+
+void transpose(Lowering& lowering, const Equation& equation) {
+  const auto permutation = equation.parameters.integers("permutation");
+  view(lowering, equation.outputs[0], equation.inputs[0], [&](Axes axes) {
+    std::vector<Index> indices(axes.size());
+    for (std::size_t k = 0; k < axes.size(); ++k) indices[static_cast<std::size_t>(permutation[k])] = at(axes[k]);
+    return indices;
+  });
+}
+
+void slice(Lowering& lowering, const Equation& equation) {
+  const auto starts = equation.parameters.integers("start_indices");
+  const auto strides = equation.parameters.integers_or("strides", std::vector<std::int64_t>(starts.size(), 1));
+  view(lowering, equation.outputs[0], equation.inputs[0], [&](Axes axes) {
+    std::vector<Index> indices;
+    for (std::size_t k = 0; k < axes.size(); ++k) indices.push_back(at(axes[k], strides[k], starts[k]));
+    return indices;
+  });
+}
+
+void iota(Lowering& lowering, const Equation& equation) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  const auto dimension = static_cast<std::size_t>(equation.parameters.integer("dimension"));
+  lowering.elementwise(equation, [&](RegionBuilder& builder, std::span<const ScalarValue>) {
+    const OpId value = builder.convert(compute_dtype(type.dtype), builder.axis(static_cast<int>(dimension)));
+    if (is_complex(type.dtype)) return ScalarValue{value, builder.integer(builder.dtype(value), 0)};
+    return ScalarValue{value};
+  });
+}
+
+void empty(Lowering& lowering, const Equation& equation) {
+  zeros_like(lowering, equation);
+}
+
+// Bits in the order of memory: the first of several narrow elements holds the lowest bits.
+void bitcast_convert_type(Lowering& lowering, const Equation& equation) {
+  const Type& to = lowering.type(equation.outputs[0]);
+  const Type& from = lowering.type(equation.inputs[0]);
+  const DType wide = storage_dtype(to.dtype);
+  const DType source = storage_dtype(from.dtype);
+  const auto from_bytes = static_cast<std::int64_t>(element_bytes(source));
+  const auto to_bytes = static_cast<std::int64_t>(element_bytes(wide));
+  const auto bits_of = [](std::int64_t bytes) {
+    return bytes == 1 ? DType::u8 : bytes == 2 ? DType::u16 : bytes == 4 ? DType::u32 : DType::u64;
+  };
+  const std::size_t rank = from.shape.size();
+  if (is_complex(from.dtype) && from.dtype != to.dtype)
+    lowering.fail("keeps complex numbers as they are; take their real and imaginary parts first");
+  lowering.define(equation.outputs[0], lowering.generate(storage_shape(to), [&](RegionBuilder& builder, Axes axes) {
+    if (from_bytes == to_bytes) {
+      OpId value = builder.bitcast(wide, lowering.element(builder, equation.inputs[0], at(axes)));
+      if (to.dtype == DType::u4 && from.dtype == DType::i4)
+        value = builder.binary(Opcode::bit_and, value, builder.integer(wide, 15));
+      if (to.dtype == DType::i4 && from.dtype == DType::u4) {
+        const OpId four = builder.integer(wide, 4);
+        value = builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, four), four);
+      }
+      return value;
+    }
+    if (from_bytes > to_bytes) {
+      const DType bits = bits_of(from_bytes);
+      const OpId value = builder.bitcast(bits, lowering.element(builder, equation.inputs[0], at(axes.first(rank))));
+      const OpId shift = builder.convert(bits, builder.materialize(at(axes.back(), 8 * to_bytes)));
+      const OpId shifted = builder.binary(Opcode::shift_right_logical, value, shift);
+      return builder.bitcast(wide, builder.convert(bits_of(to_bytes), shifted));
+    }
+    const DType bits = bits_of(to_bytes);
+    OpId sum = builder.integer(bits, 0);
+    for (std::int64_t k = 0; k < to_bytes / from_bytes; ++k) {
+      std::vector<Index> indices = at(axes);
+      indices.push_back(fixed(k));
+      const OpId part = lowering.element(builder, equation.inputs[0], std::move(indices));
+      const OpId widened = builder.convert(bits, builder.bitcast(bits_of(from_bytes), part));
+      sum = builder.binary(Opcode::bit_or, sum,
+                           builder.binary(Opcode::shift_left, widened, builder.integer(bits, 8 * from_bytes * k)));
+    }
+    return builder.bitcast(wide, sum);
+  }));
+}
+
+}  // namespace jaxc::compiler::lowering
