@@ -6,6 +6,8 @@ add_library(jaxc_options INTERFACE)
 target_include_directories(jaxc_options INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR})
 target_compile_options(jaxc_options INTERFACE -Wall -Wextra -Werror)
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # libstdc++ 12's own stable_sort calls what it deprecates.
+  target_compile_options(jaxc_options INTERFACE -Wno-deprecated-declarations)
   # Precompiled headers that ccache can recognise.
   target_compile_options(jaxc_options INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
 endif()
