@@ -91,7 +91,7 @@ Scalar exponential_minus_one(Scalar x) {
   return select(abs(x) < format.pick(0x1p-26, 0x1p-54), x, half + half);
 }
 
-// 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)) below zero, where the last bits of exp(x) are added at the end.
+// 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)) below zero, and then what the roundings of both sums lost.
 Scalar logistic(Scalar x) {
   const Format format(x);
   const Reduction reduced = reduce(clamp(-abs(x), format.pick(-105, -746), 0), 2 * format.bias());
@@ -99,8 +99,10 @@ Scalar logistic(Scalar x) {
   const Scalar sum = minus_one + 1.0;
   const Scalar power = scale(sum, reduced.bits);
   const Scalar below = x < 0.0;
-  const Scalar quotient = select(below, power, 1.0) / (1.0 + power);
-  return mul_add(quotient, select(below, minus_one - (sum - 1.0), 0.0), quotient);
+  const Scalar divisor = 1.0 + power;
+  const Scalar quotient = select(below, power, 1.0) / divisor;
+  const Scalar lost = select(below, minus_one - (sum - 1.0), 0.0) - (power - (divisor - 1.0));
+  return mul_add(quotient, lost, quotient);
 }
 
 // x + x^3 P(x^2) near zero, 1 - 2 / (exp(2 |x|) + 1) elsewhere.

@@ -77,8 +77,8 @@ Scalar arctangent_of_ratio(Scalar numerator, Scalar denominator) {
   } else {
     const Scalar middle = small > large * 0.41421356237309503;
     const Scalar scale = select(large > 1.0, 0.5, like(large, 1));  // so that the sum is finite
-    const Scalar r = select(middle, (small - large) * scale, small) /
-                     select(middle, mul_add(small, scale, large * scale), large);
+    const Scalar r =
+        select(middle, (small - large) * scale, small) / select(middle, mul_add(small, scale, large * scale), large);
     const Scalar z = r * r;
     const Scalar p =
         polynomial(z, {-0.3333333333333319, 0.19999999999952184, -0.1428571428006097, 0.11111110776981757,

@@ -28,8 +28,10 @@ Decomposition decompose(Scalar x, double offset = 0) {
   const Scalar counted =
       (bits >> format.mantissa_bits()) | code.bits(natural, format.power_bits(format.mantissa_bits()));
   const std::uint64_t exponent_mask = format.is_single ? 0x7f800000U : 0x7ff0000000000000U;
-  const Scalar scale = code.bits(natural, 2 * format.power_bits(0)) - (bits & code.bits(natural, exponent_mask));
-  return {float_of(counted) - (two_to_width + format.bias() + offset), one_plus - 1.0, float_of(scale)};
+  // Halved twice as large a power, which is still finite and not negative at either end.
+  const Scalar twice = code.bits(natural, 2 * format.power_bits(0) + (std::uint64_t{1} << format.mantissa_bits())) -
+                       (bits & code.bits(natural, exponent_mask));
+  return {float_of(counted) - (two_to_width + format.bias() + offset), one_plus - 1.0, 0.5 * float_of(twice)};
 }
 
 /// f - f^2/2 + tail is log(1 + f).
@@ -97,7 +99,7 @@ Scalar binary_logarithm(Scalar x) {
   return with_limits(x, (parts.exponent + normal.exponent) + value);
 }
 
-// log(a + sqrt(a^2 + 1)), the sum in two words; a + a^3 P(a^2) near zero.
+// log(1 + (a + a^2 / (1 + sqrt(a^2 + 1)))), the sums in two words; a + a^3 P(a^2) near zero.
 Scalar inverse_hyperbolic_sine(Scalar x) {
   const Format format(x);
   const Scalar a = abs(x);
@@ -110,9 +112,11 @@ Scalar inverse_hyperbolic_sine(Scalar x) {
   const Scalar near = mul_add(a * z, p, a);
   const Scalar huge = a > format.pick(0x1p+60, 0x1p+500);
   const Scalar bounded = select(huge, 1.0, a);
-  const Scalar root = sqrt(mul_add(bounded, bounded, 1.0));
-  const DoubleWord sum = two_sum(root, bounded);
-  const Scalar far = natural_logarithm(select(huge, a, sum.high), select(huge, 0.0, sum.low)) +
+  const Scalar square = bounded * bounded;
+  const DoubleWord argument = two_sum(bounded, square / (1.0 + sqrt(square + 1.0)));
+  const DoubleWord sum = two_sum(argument.high, like(a, 1));
+  const Scalar low = sum.low + argument.low;
+  const Scalar far = natural_logarithm(select(huge, a, sum.high), select(huge, 0.0, low)) +
                      select(huge, 0x1.62e42fefa39efp-1, like(a, 0));
   const Scalar result = select(a < 0.5, near, select(a < infinity, far, a));
   return with_sign(result, sign_of(x));

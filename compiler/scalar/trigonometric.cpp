@@ -9,36 +9,31 @@ namespace jaxc::compiler {
 
 namespace {
 
-/// |x| = (count + offset) step + remainder, with |remainder| <= step / 2.
+/// |x| = count pi / 2 + remainder, with |remainder| <= pi / 4 or little more.
 struct Reduction {
   Scalar remainder;
-  Scalar tail;  ///< what the remainder's rounding lost
-  Scalar odd;   ///< unsigned bits; the lowest is count's
+  Scalar tail;   ///< what the remainder's rounding lost, to be added
+  Scalar count;  ///< unsigned; its lowest two bits are right
 };
 
-/// Which multiples are removed: those of pi, the odd ones of pi / 2, or those of pi / 2.
-enum class Step { pi, half_pi_odd, half_pi };
-
-// Cody and Waite (1980): pi in four parts, so short that their products with the count are exact.
-Reduction reduce_moderate(Scalar a, Step step) {
+// Cody and Waite (1980): pi / 2 in four parts, so short that their products with the count are exact.
+Reduction reduce_moderate(Scalar a, bool precise) {
   const Format format(a);
-  const double scale = step == Step::half_pi ? 0.5 : 1.0;
   const double rounding = format.rounding_offset();
-  const double per_step = 0x1.45f306dc9c883p-2 / scale;
-  const Scalar shifted =
-      step == Step::half_pi_odd ? mul_add(a, per_step, -0.5) + rounding : mul_add(a, per_step, rounding);
-  Scalar count = shifted - rounding;
-  if (step == Step::half_pi_odd) count = count + 0.5;
-  const std::array<double, 4> single = {0x1.92p+1, 0x1.fb4p-11, 0x1.444p-23, 0x1.68c234p-38};
-  const std::array<double, 4> other = {0x1.921fb544p+1, 0x1.0b4611a6p-33, 0x1.3198a2ep-68, 0x1.b839a252049c1p-103};
+  const Scalar shifted = mul_add(a, 0x1.45f306dc9c883p-1, rounding);
+  const Scalar count = shifted - rounding;
+  const std::array<double, 4> single = {0x1.92p+0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68c234p-39};
+  const std::array<double, 4> other = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2ep-69, 0x1.b839a252049c1p-104};
   const std::array<double, 4>& parts = format.is_single ? single : other;
-  const Scalar first = mul_add(count, -parts[0] * scale, a);
-  const Scalar second = mul_add(count, -parts[1] * scale, first);
-  const Scalar third_product = count * (parts[2] * scale);
-  const Scalar third = second - third_product;
-  const Scalar lost = (second - third) - third_product;
-  const Scalar last = mul_add(count, -parts[3] * scale, lost);
-  const DoubleWord sum = fast_two_sum(third, last);
+  const Scalar first = mul_add(count, -parts[0], a);
+  const Scalar second = mul_add(count, -parts[1], first);
+  if (!precise) {
+    const Scalar third = mul_add(count, -parts[2], second);
+    return {mul_add(count, -parts[3], third), like(a, 0), bits_of(shifted)};
+  }
+  const Scalar lost = mul_add(count, -parts[1], first - second);
+  const Scalar rest = mul_add(count, -parts[3], mul_add(count, -parts[2], lost));
+  const DoubleWord sum = fast_two_sum(second, rest);
   return {sum.high, sum.low, bits_of(shifted)};
 }
 
@@ -58,7 +53,7 @@ Scalar table_word(Scalar lane, int ahead, int last, const std::function<Scalar(i
   return value;
 }
 
-/// |x| / pi modulo 2 as 1 integer bit and at least 63 (f32) or 127 (f64) bits of fraction.
+/// |x| / pi modulo 2 as 1 integer bit and 63 (f32) or 127 (f64) bits of fraction.
 struct Fixed {
   Scalar high;  ///< u64
   Scalar low;   ///< u64
@@ -101,16 +96,14 @@ Fixed fixed_turns(Scalar a) {
   return {(convert(DType::u64, high) << 32) | convert(DType::u64, low), code.bits(DType::u64, 0)};
 }
 
-Reduction reduce_large(Scalar a, Step step) {
+Reduction reduce_large(Scalar a) {
   const Format format(a);
   ScalarCode& code = *a.code;
-  Fixed turns = fixed_turns(a);
-  if (step == Step::half_pi) turns = {(turns.high << 1) | (turns.low >> 63), turns.low << 1};
-  if (step == Step::half_pi_odd) turns.high = turns.high - 0x1p62;
-  const Scalar count = (turns.high + 0x1p62) >> 63;
-  // The fraction in [-1/2, 1/2), as sign and magnitude with the leading one at the top.
-  const Scalar high = (turns.high << 1) | (turns.low >> 63);
-  const Scalar low = turns.low << 1;
+  const Fixed turns = fixed_turns(a);
+  const Scalar count = (turns.high + 0x1p61) >> 62;
+  // The rest of 2 |x| / pi, in [-1/2, 1/2), as sign and magnitude with the leading one at the top.
+  const Scalar high = (turns.high << 2) | (turns.low >> 62);
+  const Scalar low = turns.low << 2;
   const Scalar negative = bitcast(DType::i64, high) < 0.0;
   const Scalar magnitude_high = select(negative, !high, high);
   const Scalar magnitude_low = select(negative, !low, low);
@@ -131,59 +124,58 @@ Reduction reduce_large(Scalar a, Step step) {
     first = convert(DType::f64, top >> 11) * scale * 0x1p-53;
     rest = convert(DType::f64, top & 2047.0) * scale * 0x1p-64;
   }
-  const double scale_of_step = step == Step::half_pi ? 0.5 : 1.0;
-  const DoubleWord step_words = {like(a, format.pick(0x1.921fb6p+1, 0x1.921fb54442d18p+1) * scale_of_step),
-                                 like(a, format.pick(-0x1.777a5cp-24, 0x1.1a62633145c07p-53) * scale_of_step)};
-  const DoubleWord angle = DoubleWord{first, rest} * step_words;
+  const DoubleWord half_pi = {like(a, format.pick(0x1.921fb6p+0, 0x1.921fb54442d18p+0)),
+                              like(a, format.pick(-0x1.777a5cp-25, 0x1.1a62633145c07p-54))};
+  const DoubleWord angle = DoubleWord{first, rest} * half_pi;
   const Scalar sign = select(negative, code.bits(format.natural(), format.sign_bit()), code.bits(format.natural(), 0));
-  const Scalar odd = format.is_single ? convert(DType::u32, count) : count;
-  return {with_sign(angle.high, sign), with_sign(angle.low, sign), odd};
+  return {with_sign(angle.high, sign), with_sign(angle.low, sign),
+          format.is_single ? convert(DType::u32, count) : count};
 }
 
-/// For |x|, not a NaN or infinity in lanes that matter.
-Reduction reduce(Scalar a, Step step) {
-  const Format format(a);
-  const Scalar large = a > format.pick(6400, 0x1p20);
-  auto values = [](Reduction r) { return ScalarCode::Values{r.remainder, r.tail, r.odd}; };
+/// Reduces a = |x|; NaN and infinity give anything. `precise`: with one rounding and a tail.
+Reduction reduce(Scalar a, bool precise) {
+  const Scalar large = a > Format(a).pick(6400, 0x1p20);
+  auto values = [](Reduction r) { return ScalarCode::Values{r.remainder, r.tail, r.count}; };
   const ScalarCode::Values result = a.code->branch(
-      large, [&] { return values(reduce_large(a, step)); }, [&] { return values(reduce_moderate(a, step)); });
+      large, [&] { return values(reduce_large(a)); }, [&] { return values(reduce_moderate(a, precise)); });
   return {result[0], result[1], result[2]};
 }
 
-/// sin(r) for |r| <= pi / 2.
-Scalar sine_of_remainder(Reduction reduced) {
-  const Scalar r = reduced.remainder;
-  const Scalar z = r * r;
-  const Scalar p =
-      polynomial_of(z, {-0.16666659712791443, 0.008333069272339344, -0.00019809773948509246, 2.606081807243754e-06},
-                    {-0.16666666666666666, 0.008333333333333207, -0.00019841269841212476, 2.755731921156842e-06,
-                     -2.505210690427964e-08, 1.6058940994147037e-10, -7.643019189144599e-13, 2.721418605488191e-15});
-  return mul_add(r * z, p, reduced.tail) + r;
-}
-
-/// x itself where it is finite, else NaN.
-Scalar finite_or_nan(Scalar x, Scalar result) {
+Scalar nan_unless_finite(Scalar x, Scalar result) {
   return select(abs(x) < infinity, result, not_a_number);
 }
 
-Scalar parity_sign(Scalar odd) {
-  return odd << (Format(float_of(odd)).is_single ? 31 : 63);
+/// sin(count pi / 2 + r) for the reduced |x|, its sign flipped with `sign`: by the count's parity,
+/// r + r^3 S(r^2) or 1 - r^2 / 2 + r^4 C(r^2).
+Scalar sine_of(const Reduction& reduced, Scalar count, Scalar sign) {
+  const Scalar r = reduced.remainder;
+  const Scalar z = r * r;
+  const Scalar s = polynomial_of(z, {-0.16666655242443085, 0.008332187309861183, -0.00019517912005539984},
+                                 {-0.1666666666666663, 0.008333333333321842, -0.00019841269829361764,
+                                  2.7557313540183062e-06, -2.5050734720635457e-08, 1.5895455852457492e-10});
+  const Scalar c = polynomial_of(z, {0.04166664555668831, -0.0013887309469282627, 2.44323346123565e-05},
+                                 {0.041666666666666595, -0.0013888888888873307, 2.480158728896525e-05,
+                                  -2.755731420309528e-07, 2.0875703143316297e-09, -1.135861728594702e-11});
+  const Scalar sine = mul_add(r * z, s, r);
+  const Scalar cosine = mul_add(z, mul_add(z, c, -0.5), 1.0);
+  const Scalar value = select((count & 1.0) == 0.0, sine, cosine);
+  const int to_sign = Format(r).is_single ? 30 : 62;
+  return with_sign(value, ((count & 2.0) << to_sign) ^ sign);
 }
 
 Scalar sine(Scalar x) {
-  const Reduction reduced = reduce(abs(x), Step::pi);
-  return finite_or_nan(x, with_sign(sine_of_remainder(reduced), sign_of(x) ^ parity_sign(reduced.odd)));
+  const Reduction reduced = reduce(abs(x), !Format(x).is_single);
+  return nan_unless_finite(x, sine_of(reduced, reduced.count, sign_of(x)));
 }
 
-// cos(x) = -sin(x - (n + 1/2) pi) (-1)^n.
 Scalar cosine(Scalar x) {
-  const Reduction reduced = reduce(abs(x), Step::half_pi_odd);
-  return finite_or_nan(x, with_sign(-sine_of_remainder(reduced), parity_sign(reduced.odd)));
+  const Reduction reduced = reduce(abs(x), !Format(x).is_single);
+  return nan_unless_finite(x, sine_of(reduced, reduced.count + 1.0, like(reduced.count, 0)));
 }
 
 // tan(r) = r + r^3 P(r^2) for |r| <= pi / 4; between the multiples of pi, -1 / tan(r).
 Scalar tangent(Scalar x) {
-  const Reduction reduced = reduce(abs(x), Step::half_pi);
+  const Reduction reduced = reduce(abs(x), true);
   const Scalar r = reduced.remainder;
   const Scalar z = r * r;
   const Scalar p =
@@ -200,8 +192,8 @@ Scalar tangent(Scalar x) {
   const Scalar inverse = 1.0 / tangent.high;
   const Scalar error = fma(-inverse, tangent.high, like(x, 1)) - inverse * tangent.low;
   const Scalar cotangent = mul_add(inverse, error, inverse);
-  const Scalar odd = (reduced.odd & 1.0) != 0.0;
-  return finite_or_nan(x, with_sign(select(odd, -cotangent, tangent.high), sign_of(x)));
+  const Scalar odd = (reduced.count & 1.0) != 0.0;
+  return nan_unless_finite(x, with_sign(select(odd, -cotangent, tangent.high), sign_of(x)));
 }
 
 }  // namespace
