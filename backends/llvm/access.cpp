@@ -1,0 +1,247 @@
+// Loads and stores: one element, whole vectors, shuffled chunks, or gathers and scatters, whichever fits.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "backends/llvm/arrays.h"
+#include "jaxc/error.h"
+
+namespace jaxc::cpu {
+
+using llvm::Value;
+
+template <typename Instruction>
+Instruction* Arrays::annotate(ir::ArrayId array, Instruction* access) {
+  const auto& [scope, others] = scopes_[placement(array).buffer];
+  if (scope != nullptr) {
+    access->setMetadata(llvm::LLVMContext::MD_alias_scope, scope);
+    access->setMetadata(llvm::LLVMContext::MD_noalias, others);
+  }
+  const ir::Storage where = storage(array);
+  if (llvm::isa<llvm::LoadInst>(access) && (where == ir::Storage::input || where == ir::Storage::constant))
+    access->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(code_.context, {}));
+  return access;
+}
+
+Value* Arrays::from_memory(ir::ArrayId array, Value* value) {
+  if (info(array).dtype != DType::boolean) return value;
+  return code_.builder.CreateICmpNE(value, llvm::Constant::getNullValue(value->getType()));
+}
+
+Value* Arrays::to_memory(ir::ArrayId array, Value* value) {
+  if (info(array).dtype != DType::boolean) return value;
+  llvm::Type* type = code_.memory_type(DType::boolean);
+  if (is_vector(value)) type = llvm::VectorType::get(type, llvm::cast<llvm::VectorType>(value->getType()));
+  return code_.builder.CreateZExt(value, type);
+}
+
+Value* Arrays::address(ir::ArrayId array, const ElementNumber& number) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  llvm::Type* type = code_.memory_type(info(array).dtype);
+  const std::int64_t copies = per_lane(array) && loop_lanes != nullptr ? loop_lanes->lanes.width : 1;
+  Value* pointer = base_pointer(array);
+  for (const auto& [value, coefficient] : number.terms)
+    pointer = builder.CreateGEP(type, pointer, builder.CreateMul(value, code_.integer(coefficient * copies)));
+  if (number.constant != 0) pointer = builder.CreateGEP(type, pointer, code_.integer(number.constant * copies));
+  return pointer;
+}
+
+Value* Arrays::lane_addresses(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  ElementNumber uniform = number;
+  uniform.lanes.clear();
+  uniform.varying = nullptr;
+  Value* pointer = address(array, uniform);
+  Value* offsets = number.varying;
+  if (!number.lanes.empty()) {
+    llvm::Constant* constants = code_.integers(number.lanes);
+    offsets = offsets == nullptr ? static_cast<Value*>(constants) : builder.CreateAdd(offsets, constants);
+  }
+  if (offsets == nullptr) offsets = code_.splat(code_.integer(0), lanes.width);
+  if (per_lane(array)) {
+    std::vector<std::int64_t> lane_numbers;
+    for (int lane = 0; lane < lanes.width; ++lane) lane_numbers.push_back(lane);
+    offsets = builder.CreateAdd(builder.CreateMul(offsets, code_.splat(code_.integer(lanes.width), lanes.width)),
+                                code_.integers(lane_numbers));
+  }
+  return builder.CreateGEP(code_.memory_type(info(array).dtype), pointer, offsets);
+}
+
+Value* Arrays::load_uniform(ir::ArrayId array, const ElementNumber& number, Value* guard) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  llvm::Type* type = code_.memory_type(info(array).dtype);
+  ElementNumber uniform = number;
+  if (!uniform.lanes.empty()) uniform.constant += uniform.lanes[0];
+  Value* pointer = address(array, uniform);
+  const llvm::Align align(element_bytes(info(array).dtype));
+  if (guard == nullptr) return from_memory(array, annotate(array, builder.CreateAlignedLoad(type, pointer, align)));
+  // Where the guard fails, the load goes to a harmless place instead, which takes no branch.
+  if (code_.harmless == nullptr) code_.harmless = code_.frame_memory(8);
+  return from_memory(array,
+                     builder.CreateAlignedLoad(type, builder.CreateSelect(guard, pointer, code_.harmless), align));
+}
+
+Value* Arrays::load_vector(ir::ArrayId array, Value* pointer, int width, Value* mask, Value* fallback) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  auto* type = llvm::FixedVectorType::get(code_.memory_type(info(array).dtype), static_cast<unsigned>(width));
+  const llvm::Align align(element_bytes(info(array).dtype));
+  if (mask == nullptr) return from_memory(array, annotate(array, builder.CreateAlignedLoad(type, pointer, align)));
+  Value* passthrough =
+      fallback == nullptr ? llvm::Constant::getNullValue(type) : to_memory(array, code_.splat(fallback, width));
+  return from_memory(array, annotate(array, builder.CreateMaskedLoad(type, pointer, align, mask, passthrough)));
+}
+
+Value* Arrays::load_chunks(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) {
+  const auto chunk =
+      static_cast<std::int64_t>(code_.vector_bits / 8) / static_cast<std::int64_t>(element_bytes(info(array).dtype));
+  const auto valid = number.lanes.begin() + lanes.valid;
+  const auto [low, high] = std::minmax_element(number.lanes.begin(), valid);
+  const std::int64_t first = *low;
+  const std::int64_t span = *high - first + 1;
+  if (span > 4 * chunk) return nullptr;
+  std::map<std::int64_t, Value*> chunks;
+  std::vector<Piece> pieces;
+  for (auto offset = number.lanes.begin(); offset != valid; ++offset) {
+    const std::int64_t index = (*offset - first) / chunk;
+    Value*& loaded = chunks[index];
+    if (loaded == nullptr) {
+      ElementNumber start = number;
+      start.lanes.clear();
+      start.constant += first + index * chunk;
+      const auto valid_elements = static_cast<int>(std::min(chunk, span - index * chunk));
+      const auto width = static_cast<int>(std::bit_ceil(static_cast<unsigned>(valid_elements)));
+      Value* mask = valid_elements < width ? code_.first_lanes(valid_elements, width) : nullptr;
+      loaded = load_vector(array, address(array, start), width, mask, nullptr);
+    }
+    pieces.push_back({loaded, static_cast<int>((*offset - first) % chunk)});
+  }
+  return assemble(pieces, lanes.width);
+}
+
+Value* Arrays::load(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, Value* guard, Value* fallback) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  if (guard != nullptr) {
+    if (const auto known = known_integer(guard)) {
+      if (*known == 0) return fallback;
+      guard = nullptr;
+    }
+  }
+  const auto choose = [&](Value* loaded) -> Value* {
+    if (guard == nullptr) return loaded;
+    if (is_vector(guard) || is_vector(loaded) || is_vector(fallback)) {
+      loaded = code_.splat(loaded, lanes.width);
+      fallback = code_.splat(fallback, lanes.width);
+    }
+    return builder.CreateSelect(guard, loaded, fallback);
+  };
+  if (in_registers(array)) return choose(load_registers(array, number, lanes));
+  const int width = lanes.width;
+  const bool uniform = number.uniform(lanes.valid);
+  if (per_lane(array) && uniform && width > 1) {
+    ElementNumber start = number;
+    if (!start.lanes.empty()) start.constant += start.lanes[0];
+    Value* mask = guard == nullptr ? nullptr : code_.splat(guard, width);
+    return load_vector(array, address(array, start), width, mask, fallback);
+  }
+  if (uniform && !per_lane(array)) {
+    Value* condition = guard == nullptr || !is_vector(guard) ? guard : code_.any(code_.both(guard, lanes.mask, width));
+    return choose(load_uniform(array, number, condition));
+  }
+  Value* mask = code_.both(guard == nullptr ? nullptr : code_.splat(guard, width), lanes.mask, width);
+  if (number.varying == nullptr && !per_lane(array)) {
+    bool contiguous = true;
+    for (std::size_t lane = 1; lane < static_cast<std::size_t>(lanes.valid); ++lane)
+      contiguous = contiguous && number.lanes[lane] == number.lanes[lane - 1] + 1;
+    if (contiguous) {
+      ElementNumber start = number;
+      start.constant += number.lanes[0];
+      return load_vector(array, address(array, start), width, mask, guard == nullptr ? nullptr : fallback);
+    }
+    if (guard == nullptr && !lanes.dynamic())
+      if (Value* shuffled = load_chunks(array, number, lanes)) return shuffled;
+  }
+  auto* type = llvm::FixedVectorType::get(code_.memory_type(info(array).dtype), static_cast<unsigned>(width));
+  Value* passthrough =
+      guard == nullptr ? llvm::Constant::getNullValue(type) : to_memory(array, code_.splat(fallback, width));
+  return from_memory(
+      array,
+      annotate(array, builder.CreateMaskedGather(
+                          type, lane_addresses(array, number, lanes), llvm::Align(element_bytes(info(array).dtype)),
+                          mask == nullptr ? code_.first_lanes(width, width) : mask, passthrough)));
+}
+
+void Arrays::store_vector(ir::ArrayId array, Value* pointer, Value* value, Value* mask) {
+  const llvm::Align align(element_bytes(info(array).dtype));
+  Value* stored = to_memory(array, value);
+  if (mask == nullptr)
+    annotate(array, code_.builder.CreateAlignedStore(stored, pointer, align));
+  else
+    annotate(array, code_.builder.CreateMaskedStore(stored, pointer, align, mask));
+}
+
+void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, Value* value, Value* guard) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  if (guard != nullptr) {
+    if (const auto known = known_integer(guard)) {
+      if (*known == 0) return;
+      guard = nullptr;
+    }
+  }
+  if (in_registers(array)) return store_registers(array, number, lanes, value, guard);
+  const int width = lanes.width;
+  const llvm::Align align(element_bytes(info(array).dtype));
+  const bool uniform = number.uniform(lanes.valid);
+  if (uniform && !per_lane(array)) {
+    if (is_vector(value))
+      throw InternalError(fmt::format("cpu: lanes store different values to one element of {}", array));
+    ElementNumber start = number;
+    if (!start.lanes.empty()) start.constant += start.lanes[0];
+    Values none;
+    const auto write = [&] {
+      annotate(array, builder.CreateAlignedStore(to_memory(array, value), address(array, start), align));
+    };
+    if (guard == nullptr) return write();
+    return code_.when(code_.any(guard), none, write);
+  }
+  value = code_.splat(value, width);
+  if (per_lane(array)) {
+    Value* mask = guard == nullptr ? nullptr : code_.both(code_.splat(guard, width), lanes.mask, width);
+    if (uniform) {
+      ElementNumber start = number;
+      if (!start.lanes.empty()) start.constant += start.lanes[0];
+      return store_vector(array, address(array, start), value, mask);
+    }
+    annotate(array, builder.CreateMaskedScatter(to_memory(array, value), lane_addresses(array, number, lanes), align,
+                                                mask == nullptr ? code_.first_lanes(width, width) : mask));
+    return;
+  }
+  Value* mask = code_.both(guard == nullptr ? nullptr : code_.splat(guard, width), lanes.mask, width);
+  if (number.varying == nullptr) {
+    // The lanes in the order of their elements: one vector store when these are neighbours.
+    std::vector<int> order(static_cast<std::size_t>(lanes.valid));
+    for (int lane = 0; lane < lanes.valid; ++lane) order[static_cast<std::size_t>(lane)] = lane;
+    const auto offset = [&](int lane) { return number.lanes[static_cast<std::size_t>(lane)]; };
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return offset(a) < offset(b); });
+    bool contiguous = true;
+    bool sorted = true;
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      contiguous = contiguous && offset(order[k]) == offset(order[0]) + static_cast<std::int64_t>(k);
+      sorted = sorted && order[k] == static_cast<int>(k);
+    }
+    if (contiguous && (sorted || mask == nullptr || (guard == nullptr && !lanes.dynamic()))) {
+      if (!sorted) {
+        llvm::SmallVector<int, 16> shuffle(order.begin(), order.end());
+        while (static_cast<int>(shuffle.size()) < width) shuffle.push_back(order[0]);
+        value = builder.CreateShuffleVector(value, shuffle);
+      }
+      ElementNumber start = number;
+      start.constant += offset(order[0]);
+      start.lanes.clear();
+      return store_vector(array, address(array, start), value, mask);
+    }
+  }
+  annotate(array, builder.CreateMaskedScatter(to_memory(array, value), lane_addresses(array, number, lanes), align,
+                                              mask == nullptr ? code_.first_lanes(width, width) : mask));
+}
+
+}  // namespace jaxc::cpu

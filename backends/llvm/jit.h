@@ -1,0 +1,33 @@
+// LoadedObject: machine code linked into this process.
+#pragma once
+
+#include <llvm/ADT/ArrayRef.h>
+
+#include <memory>
+
+namespace jaxc::cpu {
+
+/// The one function of a compiled program.
+using EntryPoint = void (*)(const void* const* inputs, void* const* outputs, const void* const* constants,
+                            void* scratch);
+/// Its name in the object file.
+inline constexpr const char* entry_name = "jaxc_program";
+
+/// Owns the memory of one linked object file.
+class LoadedObject {
+ public:
+  /// Links an object file; symbols it lacks come from this process (libm). Throws InternalError when it cannot.
+  explicit LoadedObject(llvm::ArrayRef<char> object);
+  ~LoadedObject();
+  LoadedObject(const LoadedObject&) = delete;
+  LoadedObject& operator=(const LoadedObject&) = delete;
+
+  EntryPoint entry() const { return entry_; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  EntryPoint entry_ = nullptr;
+};
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,312 @@
+// Emits loops over time: carries as phis or in memory, slices in place, lanes outside, steps inside.
+#include <fmt/format.h>
+
+#include "backends/llvm/program.h"
+#include "jaxc/error.h"
+
+namespace jaxc::cpu {
+
+using llvm::Value;
+
+namespace {
+
+/// Largest array, in bytes, that two carries exchange through the stack.
+constexpr std::int64_t exchange_limit = 1 << 16;
+
+/// Emits the steps of one loop; lives while the loop is emitted.
+class StepsEmitter {
+ public:
+  StepsEmitter(Code& code, Arrays& arrays, Forms& forms, Mover& mover, const ir::Node& node, const ir::Loop& loop,
+               const ir::LoopPlan& plan, llvm::function_ref<void(const ir::Block&)> block)
+      : code_(code),
+        arrays_(arrays),
+        forms_(forms),
+        mover_(mover),
+        node_(node),
+        loop_(loop),
+        plan_(plan),
+        block_(block) {
+    for (std::size_t k = 0; k < loop.carries.size(); ++k) {
+      const ir::BufferId argument = arrays.placement(loop.carries[k].argument).buffer;
+      const ir::BufferId next = arrays.placement(loop.carries[k].next).buffer;
+      if (plan.carries.at(k) == ir::CarryMode::doubled && argument != next &&
+          !arrays.in_registers(loop.carries[k].argument))
+        doubled_.push_back({k, arrays.buffer_state(argument), arrays.buffer_state(next)});
+    }
+  }
+
+  void emit() {
+    for (const ir::Carry& carry : loop_.carries) mover_.move(carry.initial, carry.argument);
+    if (loop_.trip_count == 0 && !loop_.condition) return finish(0);
+    if (loop_.condition)
+      emit_while();
+    else if (plan_.unrolled)
+      for (std::int64_t step = 0; step < loop_.trip_count; ++step) {
+        emit_step(code_.integer(position(step)));
+        set_carried(carried_after_step(), true);
+        if (step + 1 < loop_.trip_count) swap_doubled();
+      }
+    else
+      emit_counted();
+    arrays_.clear_position(node_.id);
+    if (!loop_.condition) finish(loop_.trip_count);
+  }
+
+ private:
+  struct Doubled {
+    std::size_t carry;
+    Arrays::BufferState argument;
+    Arrays::BufferState next;
+  };
+
+  std::int64_t position(std::int64_t step) const { return loop_.reverse ? loop_.trip_count - 1 - step : step; }
+
+  /// Values that cross the back edge: pieces of carries in registers, then the pointers of doubled buffers.
+  Values carried_before() {
+    Values values;
+    for (const ir::Carry& carry : loop_.carries)
+      if (arrays_.in_registers(carry.argument))
+        values.append(forms_.flatten(carry.argument, forms_.form(carry.argument)));
+    for (const Doubled& doubled : doubled_) {
+      values.push_back(doubled.argument.pointer);
+      values.push_back(doubled.next.pointer);
+    }
+    return values;
+  }
+
+  Values carried_after_step() {
+    Values values;
+    for (const ir::Carry& carry : loop_.carries) {
+      if (!arrays_.in_registers(carry.argument)) continue;
+      const RegisterForm& form = forms_.form(carry.argument);
+      if (arrays_.in_registers(carry.next) && arrays_.per_lane(carry.next) == arrays_.per_lane(carry.argument)) {
+        values.append(forms_.flatten(carry.next, form));
+      } else {
+        const RegisterArray kept = arrays_.registers(carry.argument);
+        mover_.move(carry.next, carry.argument);
+        values.append(forms_.flatten(carry.argument, form));
+        arrays_.registers(carry.argument) = kept;
+      }
+    }
+    move_memory_carries();
+    for (const Doubled& doubled : doubled_) {
+      values.push_back(arrays_.buffer_pointer(doubled.next.buffer));
+      values.push_back(arrays_.buffer_pointer(doubled.argument.buffer));
+    }
+    return values;
+  }
+
+  void set_carried(llvm::ArrayRef<Value*> values, bool registers_only = false) {
+    for (const ir::Carry& carry : loop_.carries) {
+      if (!arrays_.in_registers(carry.argument)) continue;
+      const RegisterForm& form = forms_.form(carry.argument);
+      forms_.unflatten(carry.argument, form, values.take_front(form.size()));
+      values = values.drop_front(form.size());
+    }
+    if (registers_only) return;
+    for (const Doubled& doubled : doubled_) {
+      arrays_.set_buffer_pointer(doubled.argument.buffer, values[0]);
+      arrays_.set_buffer_pointer(doubled.next.buffer, values[1]);
+      values = values.drop_front(2);
+    }
+  }
+
+  void swap_doubled() {
+    for (const Doubled& doubled : doubled_) {
+      Value* argument = arrays_.buffer_pointer(doubled.argument.buffer);
+      Value* next = arrays_.buffer_pointer(doubled.next.buffer);
+      arrays_.set_buffer_pointer(doubled.argument.buffer, next);
+      arrays_.set_buffer_pointer(doubled.next.buffer, argument);
+    }
+  }
+
+  void emit_step(Value* position) {
+    arrays_.set_position(node_.id, position);
+    if (arrays_.in_registers(loop_.position))
+      arrays_.registers(loop_.position) = {Piece{position, -1}};
+    else
+      arrays_.store_scalar(loop_.position, position);
+    for (const ir::StackedInput& input : loop_.inputs) mover_.slice_in(node_, input);
+    block_(loop_.body);
+    for (const ir::StackedOutput& output : loop_.outputs) mover_.slice_out(node_, output);
+  }
+
+  void emit_counted() {
+    Values carried = carried_before();
+    code_.counted_loop("step", loop_.trip_count, carried, [&](Value* step) {
+      set_carried(carried);
+      emit_step(loop_.reverse ? code_.builder.CreateSub(code_.integer(loop_.trip_count - 1), step) : step);
+      carried = carried_after_step();
+    });
+    set_carried(carried, true);
+  }
+
+  void emit_while() {
+    llvm::IRBuilder<>& builder = code_.builder;
+    Values carried = carried_before();
+    llvm::BasicBlock* before = builder.GetInsertBlock();
+    llvm::BasicBlock* header = code_.new_block("while");
+    builder.CreateBr(header);
+    builder.SetInsertPoint(header);
+    llvm::PHINode* step = builder.CreatePHI(builder.getInt64Ty(), 2);
+    step->addIncoming(code_.integer(0), before);
+    llvm::SmallVector<llvm::PHINode*, 8> phis;
+    for (Value*& value : carried) {
+      phis.push_back(builder.CreatePHI(value->getType(), 2));
+      phis.back()->addIncoming(value, before);
+      value = phis.back();
+    }
+    set_carried(carried);
+    block_(*loop_.condition);
+    Value* condition = arrays_.load_scalar(loop_.condition->results[0]);
+    if (is_vector(condition)) throw InternalError("cpu: a loop whose condition differs between lanes");
+    llvm::BasicBlock* body = code_.new_block("step");
+    llvm::BasicBlock* after = code_.new_block("after");
+    builder.CreateCondBr(condition, body, after);
+    builder.SetInsertPoint(body);
+    emit_step(step);
+    const Values next = carried_after_step();
+    llvm::BasicBlock* latch = builder.GetInsertBlock();
+    step->addIncoming(builder.CreateAdd(step, code_.integer(1)), latch);
+    for (std::size_t k = 0; k < phis.size(); ++k) phis[k]->addIncoming(next[k], latch);
+    builder.CreateBr(header);
+    builder.SetInsertPoint(after);
+    set_carried(carried, true);
+    finish_while(llvm::ArrayRef<Value*>(carried).take_back(2 * doubled_.size()));
+  }
+
+  /// Results after a number of steps that is known: doubled carries are where its parity says.
+  void finish(std::int64_t steps) {
+    for (const Doubled& doubled : doubled_) {
+      arrays_.restore(doubled.argument);
+      arrays_.restore(doubled.next);
+    }
+    for (std::size_t k = 0; k < loop_.carries.size(); ++k) {
+      const ir::Carry& carry = loop_.carries[k];
+      const bool elsewhere = steps % 2 == 1 && std::any_of(doubled_.begin(), doubled_.end(),
+                                                           [&](const Doubled& doubled) { return doubled.carry == k; });
+      mover_.move(elsewhere ? carry.next : carry.argument, carry.result);
+    }
+  }
+
+  /// Results after a number of steps that is not: doubled carries first return to their own buffer.
+  void finish_while(llvm::ArrayRef<Value*> pointers) {
+    for (const Doubled& doubled : doubled_) {
+      arrays_.restore(doubled.argument);
+      arrays_.restore(doubled.next);
+      const ir::Carry& carry = loop_.carries[doubled.carry];
+      Values none;
+      code_.when(code_.builder.CreateICmpNE(pointers[0], doubled.argument.pointer), none,
+                 [&] { mover_.move(carry.next, carry.argument); });
+      pointers = pointers.drop_front(2);
+    }
+    for (const ir::Carry& carry : loop_.carries) mover_.move(carry.argument, carry.result);
+  }
+
+  /// argument = next for carries in memory, in an order in which no value is lost.
+  void move_memory_carries() {
+    std::vector<const ir::Carry*> pending;
+    for (std::size_t k = 0; k < loop_.carries.size(); ++k) {
+      const ir::Carry& carry = loop_.carries[k];
+      const bool trades =
+          std::any_of(doubled_.begin(), doubled_.end(), [&](const Doubled& doubled) { return doubled.carry == k; });
+      if (!trades && !arrays_.in_registers(carry.argument) && !arrays_.same_place(carry.next, carry.argument))
+        pending.push_back(&carry);
+    }
+    const auto buffer = [&](ir::ArrayId array) { return arrays_.placement(array).buffer; };
+    while (!pending.empty()) {
+      const auto safe = std::find_if(pending.begin(), pending.end(), [&](const ir::Carry* carry) {
+        return std::none_of(pending.begin(), pending.end(), [&](const ir::Carry* other) {
+          return other != carry && buffer(other->next) == buffer(carry->argument);
+        });
+      });
+      if (safe == pending.end()) return exchange(pending);
+      mover_.move((*safe)->next, (*safe)->argument);
+      pending.erase(safe);
+    }
+  }
+
+  /// Carries that take each other's place: all nexts are saved on the stack first.
+  void exchange(const std::vector<const ir::Carry*>& carries) {
+    llvm::IRBuilder<>& builder = code_.builder;
+    std::vector<Value*> saved;
+    for (const ir::Carry* carry : carries) {
+      const ir::BufferId id = arrays_.placement(carry->next).buffer;
+      const std::int64_t bytes = code_.plan.buffers[id].bytes;
+      if (bytes > exchange_limit)
+        throw InternalError(fmt::format("cpu: loop {} exchanges carries of {} bytes in place", node_.id, bytes));
+      saved.push_back(code_.frame_memory(bytes));
+      builder.CreateMemCpy(saved.back(), llvm::Align(64), arrays_.buffer_pointer(id), llvm::Align(1),
+                           static_cast<std::uint64_t>(bytes));
+    }
+    for (std::size_t k = 0; k < carries.size(); ++k) {
+      const Arrays::BufferState state = arrays_.buffer_state(arrays_.placement(carries[k]->next).buffer);
+      arrays_.set_buffer_pointer(state.buffer, saved[k]);
+      const ir::BufferId target = arrays_.placement(carries[k]->argument).buffer;
+      if (target == state.buffer) throw InternalError("cpu: carries exchange slices of one buffer");
+      mover_.move(carries[k]->next, carries[k]->argument);
+      arrays_.restore(state);
+    }
+  }
+
+  Code& code_;
+  Arrays& arrays_;
+  Forms& forms_;
+  Mover& mover_;
+  const ir::Node& node_;
+  const ir::Loop& loop_;
+  const ir::LoopPlan& plan_;
+  llvm::function_ref<void(const ir::Block&)> block_;
+  std::vector<Doubled> doubled_;
+};
+
+}  // namespace
+
+void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
+  const auto found = code_.plan.loops.find(node.id);
+  if (found == code_.plan.loops.end()) throw InternalError(fmt::format("cpu: loop {} has no plan", node.id));
+  if (found->second.lane_extents.empty()) return loop_steps(node, loop, found->second);
+  if (loop.condition) throw InternalError("cpu: a loop with a condition is run in lanes");
+  if (arrays_.loop_lanes != nullptr) throw InternalError("cpu: a loop run in lanes inside another one");
+  LoopLanes lanes;
+  lanes.axes.resize(found->second.lane_extents.size());
+  arrays_.loop_lanes = &lanes;
+  loop_in_lanes(node, loop, found->second, 0, lanes);
+  arrays_.loop_lanes = nullptr;
+}
+
+void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan,
+                                   std::size_t axis, LoopLanes& lanes) {
+  const std::int64_t extent = plan.lane_extents[axis];
+  if (extent == 0) return;
+  const bool last = axis + 1 == plan.lane_extents.size();
+  const int width = last ? std::max(plan.lane_width, 1) : 1;
+  const std::int64_t tile_count = (extent + width - 1) / width;
+  const auto tile = [&](Value* number) {
+    Value* base = code_.builder.CreateMul(number, code_.integer(width));
+    lanes.axes[axis] = {base, {}};
+    if (width > 1) {
+      for (int lane = 0; lane < width; ++lane) lanes.axes[axis].offsets.push_back(lane);
+      lanes.lanes = {width, width, nullptr};
+      if (extent % width != 0)
+        lanes.lanes.mask = code_.builder.CreateICmpULT(
+            code_.builder.CreateAdd(code_.splat(base, width), code_.integers(lanes.axes[axis].offsets)),
+            code_.splat(code_.integer(extent), width));
+    }
+    if (last)
+      loop_steps(node, loop, plan);
+    else
+      loop_in_lanes(node, loop, plan, axis + 1, lanes);
+  };
+  if (tile_count == 1) return tile(code_.integer(0));
+  Values none;
+  code_.counted_loop("tile", tile_count, none, tile);
+}
+
+void ProgramEmitter::loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan) {
+  StepsEmitter(code_, arrays_, forms_, mover_, node, loop, plan, [this](const ir::Block& inner) {
+    block(inner);
+  }).emit();
+}
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,71 @@
+// NestEmitter: the loops, lanes and stores of one nest.
+#pragma once
+
+#include <vector>
+
+#include "backends/llvm/arrays.h"
+#include "backends/llvm/code.h"
+
+namespace jaxc::cpu {
+
+/// Emits one nest under its schedule. `move` copies an array's elements to another array (base to result).
+class NestEmitter {
+ public:
+  NestEmitter(Code& code, Arrays& arrays, const ir::Nest& nest, const ir::NestPlan& plan);
+
+  /// Base arrays are already in place; registers of results without base are created here.
+  void emit();
+
+ private:
+  /// Handles the axes from `depth` on in the plan's order.
+  void level(std::size_t depth);
+  void lanes_level(std::size_t depth, std::size_t axis);
+  /// One value per result at the current point.
+  void leaf();
+  void store(std::size_t output, llvm::Value* value, const Point& point, llvm::ArrayRef<llvm::Value*> values);
+  /// All operations of the body at the current point.
+  Values body_values(const Point& point);
+  /// The current positions with lanes for the given axes; other lane axes must have one position.
+  Point point_with_lanes(const std::vector<std::size_t>& lane_axes, bool padded) const;
+  /// An array in registers is indexed by this axis: its positions must be numbers.
+  bool needs_constant(std::size_t axis) const { return constant_[axis]; }
+  void find_constant_axes();
+  void set_loop_lane(std::size_t axis);
+
+  // ---- Reductions (reduction.cpp).
+
+  /// Accumulators of one inner tile of parallel axes: one set for each independent chain of additions.
+  struct Accumulators {
+    std::vector<std::pair<std::size_t, Tile>> tiles;  ///< the inner parallel axes
+    std::vector<Values> chains;
+  };
+  void reduce(std::size_t depth);
+  void find_tiles(std::size_t depth);
+  void choose_chains(std::size_t depth);
+  void reduce_level(std::size_t depth, std::size_t chain);
+  /// `count` steps, in a loop when `counted`, that take turns on the chains where `depth` is the split level.
+  void reduce_steps(std::size_t depth, std::size_t chain, std::int64_t count, bool counted,
+                    llvm::function_ref<void(llvm::Value*)> set_position);
+  void reduce_leaf(std::size_t chain);
+  void finish_reduction();
+  llvm::Value* initial_value(std::size_t accumulator, bool empty) const;
+  /// Folds the lanes of reduced axes; the lanes of parallel axes remain.
+  llvm::Value* merge_lanes(std::size_t accumulator, llvm::Value* value, int width);
+  void enter_tile(const Accumulators& accumulators);
+  std::vector<std::size_t> lane_axes(bool with_reduced) const;
+
+  Code& code_;
+  Arrays& arrays_;
+  const ir::Nest& nest_;
+  const ir::NestPlan& plan_;
+  std::vector<AxisPoint> axes_;       ///< current positions, lanes apart
+  std::vector<std::int64_t> counts_;  ///< lanes of each axis in the current tile; 1 outside lanes
+  std::vector<bool> constant_;
+  bool has_loop_lane_ = false;
+  int serial_depth_ = 0;
+  std::vector<Accumulators> accumulators_;
+  std::size_t split_depth_ = SIZE_MAX;  ///< the level whose steps take turns on the chains
+  std::size_t chain_count_ = 1;
+};
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,103 @@
+// Emits blocks: nests, reshapes, branches and routines in order.
+#include "backends/llvm/program.h"
+
+#include <fmt/format.h>
+
+#include "backends/llvm/jit.h"
+#include "backends/llvm/nest.h"
+#include "jaxc/error.h"
+
+namespace jaxc::cpu {
+
+using llvm::Value;
+
+void ProgramEmitter::emit() {
+  llvm::IRBuilder<>& builder = code_.builder;
+  llvm::Type* pointer = builder.getPtrTy();
+  auto* type = llvm::FunctionType::get(builder.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
+  llvm::Function* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, entry_name, code_.module);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  function->addFnAttr("prefer-vector-width", std::to_string(code_.vector_bits));
+  function->addFnAttr("min-legal-vector-width", std::to_string(code_.vector_bits));
+  for (unsigned k = 0; k < 4; ++k) {
+    function->addParamAttr(k, llvm::Attribute::NoAlias);
+    function->addParamAttr(k, llvm::Attribute::NoCapture);
+  }
+  code_.entry = function;
+  builder.SetInsertPoint(llvm::BasicBlock::Create(code_.context, "entry", function));
+  arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3));
+  block(code_.program.body);
+  builder.CreateRetVoid();
+}
+
+void ProgramEmitter::block(const ir::Block& block) {
+  for (const ir::Node& node : block.nodes) this->node(node);
+}
+
+void ProgramEmitter::node(const ir::Node& node) {
+  if (const auto* nest = std::get_if<ir::Nest>(&node.kind))
+    this->nest(node, *nest);
+  else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind))
+    mover_.reshape(reshape->source, reshape->result);
+  else if (const auto* loop = std::get_if<ir::Loop>(&node.kind))
+    this->loop(node, *loop);
+  else if (const auto* branch = std::get_if<ir::Branch>(&node.kind))
+    this->branch(*branch);
+  else
+    block(std::get<ir::Routine>(node.kind).expansion);
+}
+
+void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {
+  const auto plan = code_.plan.nests.find(node.id);
+  if (plan == code_.plan.nests.end()) throw InternalError(fmt::format("cpu: nest {} has no plan", node.id));
+  for (const ir::NestOutput& output : nest.outputs)
+    if (output.base) mover_.move(*output.base, output.result);
+  NestEmitter(code_, arrays_, nest, plan->second).emit();
+}
+
+void ProgramEmitter::branch(const ir::Branch& branch) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  Value* index = arrays_.load_scalar(branch.index);
+  if (is_vector(index)) throw InternalError("cpu: a branch whose index differs between lanes");
+  const auto last = static_cast<std::int64_t>(branch.blocks.size()) - 1;
+  index = builder.CreateBinaryIntrinsic(llvm::Intrinsic::smax, index, llvm::ConstantInt::get(index->getType(), 0));
+  index = builder.CreateBinaryIntrinsic(llvm::Intrinsic::smin, index,
+                                        llvm::ConstantInt::get(index->getType(), static_cast<std::uint64_t>(last)));
+  std::vector<llvm::BasicBlock*> starts;
+  for (std::size_t k = 0; k < branch.blocks.size(); ++k) starts.push_back(code_.new_block("branch"));
+  llvm::BasicBlock* after = code_.new_block("join");
+  llvm::SwitchInst* choice = builder.CreateSwitch(index, starts.back());
+  for (std::size_t k = 0; k + 1 < starts.size(); ++k)
+    choice->addCase(llvm::cast<llvm::ConstantInt>(llvm::ConstantInt::get(index->getType(), k)), starts[k]);
+  std::vector<llvm::BasicBlock*> ends;
+  std::vector<Values> yielded;
+  for (std::size_t k = 0; k < branch.blocks.size(); ++k) {
+    builder.SetInsertPoint(starts[k]);
+    block(branch.blocks[k]);
+    Values values;
+    for (std::size_t r = 0; r < branch.results.size(); ++r) {
+      mover_.move(branch.blocks[k].results[r], branch.results[r]);
+      if (arrays_.in_registers(branch.results[r]))
+        values.append(forms_.flatten(branch.results[r], forms_.form(branch.results[r])));
+    }
+    yielded.push_back(std::move(values));
+    ends.push_back(builder.GetInsertBlock());
+    builder.CreateBr(after);
+  }
+  builder.SetInsertPoint(after);
+  Values merged;
+  for (std::size_t v = 0; v < yielded[0].size(); ++v) {
+    llvm::PHINode* phi = builder.CreatePHI(yielded[0][v]->getType(), static_cast<unsigned>(ends.size()));
+    for (std::size_t k = 0; k < ends.size(); ++k) phi->addIncoming(yielded[k][v], ends[k]);
+    merged.push_back(phi);
+  }
+  llvm::ArrayRef<Value*> rest(merged);
+  for (ir::ArrayId result : branch.results) {
+    if (!arrays_.in_registers(result)) continue;
+    const RegisterForm& form = forms_.form(result);
+    forms_.unflatten(result, form, rest.take_front(form.size()));
+    rest = rest.drop_front(form.size());
+  }
+}
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,275 @@
+// Folds reduced axes: accumulators in SSA values, several chains where order is free, lanes merged at the end.
+#include <fmt/format.h>
+
+#include "backends/llvm/nest.h"
+#include "backends/llvm/operations.h"
+#include "backends/llvm/region.h"
+#include "jaxc/error.h"
+
+namespace jaxc::cpu {
+
+using llvm::Value;
+
+namespace {
+
+/// Vector registers that accumulators may take.
+constexpr std::size_t accumulator_limit = 16;
+
+/// Chains in a counted loop of at least this many steps, and in straight-line code of at least that many.
+constexpr std::int64_t counted_steps = 8;
+constexpr std::int64_t straight_steps = 4;
+
+}  // namespace
+
+void NestEmitter::reduce(std::size_t depth) {
+  bool empty = false;
+  for (const ir::Axis& axis : nest_.axes) empty = empty || axis.extent == 0;
+  find_tiles(depth);
+  choose_chains(depth);
+  for (Accumulators& accumulators : accumulators_) {
+    enter_tile(accumulators);
+    const int width = point_with_lanes(lane_axes(true), true).lanes.width;
+    Values initial;
+    for (std::size_t k = 0; k < nest_.reduction->initial.size(); ++k)
+      initial.push_back(code_.splat(initial_value(k, empty), width));
+    accumulators.chains.assign(chain_count_, initial);
+  }
+  if (!empty) reduce_level(depth, 0);
+  finish_reduction();
+}
+
+/// Lists the tiles of the parallel axes inside the reduced ones: their accumulators live side by side.
+void NestEmitter::find_tiles(std::size_t depth) {
+  accumulators_.assign(1, {});
+  for (std::size_t k = depth; k < plan_.order.size(); ++k) {
+    const auto axis = static_cast<std::size_t>(plan_.order[k]);
+    if (nest_.axes[axis].kind == ir::AxisKind::reduced) continue;
+    const ir::AxisSchedule& schedule = plan_.axes[axis];
+    if (schedule.schedule == ir::Schedule::loop_lane) {
+      set_loop_lane(axis);
+      continue;
+    }
+    if (schedule.schedule == ir::Schedule::serial && nest_.axes[axis].extent > 1)
+      throw InternalError(fmt::format("cpu: parallel axis {} is serial inside a reduced axis", axis));
+    std::vector<Accumulators> extended;
+    for (const Accumulators& accumulators : accumulators_)
+      for (const Tile& tile : tiles(nest_.axes[axis].extent, schedule)) {
+        extended.push_back(accumulators);
+        extended.back().tiles.emplace_back(axis, tile);
+      }
+    accumulators_ = std::move(extended);
+  }
+}
+
+void NestEmitter::enter_tile(const Accumulators& accumulators) {
+  for (const auto& [axis, tile] : accumulators.tiles) {
+    axes_[axis] = {code_.integer(tile.base), {}};
+    counts_[axis] = tile.count;
+  }
+}
+
+void NestEmitter::choose_chains(std::size_t depth) {
+  split_depth_ = SIZE_MAX;
+  chain_count_ = 1;
+  if (!nest_.reduction->merge) return;
+  std::int64_t outer = static_cast<std::int64_t>(accumulators_.size());
+  for (std::size_t k = 0; k < depth; ++k) {
+    const auto axis = static_cast<std::size_t>(plan_.order[k]);
+    outer *= static_cast<std::int64_t>(tiles(nest_.axes[axis].extent, plan_.axes[axis]).size());
+  }
+  const std::size_t values = accumulators_.size() * nest_.reduction->initial.size();
+  for (std::size_t k = plan_.order.size(); k-- > depth;) {
+    const auto axis = static_cast<std::size_t>(plan_.order[k]);
+    if (nest_.axes[axis].kind != ir::AxisKind::reduced) continue;
+    const ir::AxisSchedule& schedule = plan_.axes[axis];
+    const auto steps = static_cast<std::int64_t>(tiles(nest_.axes[axis].extent, schedule).size());
+    const bool counted = schedule.schedule != ir::Schedule::unrolled && !needs_constant(axis);
+    if (counted ? steps < counted_steps : steps < straight_steps || outer > 4) continue;
+    const std::size_t wanted = counted ? 4 : 2;
+    for (std::size_t chains = wanted; chains > 1; chains /= 2)
+      if (values * chains <= accumulator_limit) {
+        split_depth_ = k;
+        chain_count_ = chains;
+        return;
+      }
+    return;
+  }
+}
+
+/// A sum starts from -0, which adds nothing at all, so that its first addition disappears.
+Value* NestEmitter::initial_value(std::size_t accumulator, bool empty) const {
+  const ir::ScalarConstant initial = nest_.reduction->initial[accumulator];
+  if (!empty && nest_.reduction->merge == ir::Opcode::add && is_floating(initial.dtype) && initial.bits == 0)
+    return llvm::ConstantFP::getNegativeZero(code_.value_type(initial.dtype));
+  return code_.constant(initial);
+}
+
+void NestEmitter::reduce_level(std::size_t depth, std::size_t chain) {
+  while (depth < plan_.order.size() &&
+         nest_.axes[static_cast<std::size_t>(plan_.order[depth])].kind != ir::AxisKind::reduced)
+    ++depth;
+  if (depth == plan_.order.size()) return reduce_leaf(chain);
+  const auto axis = static_cast<std::size_t>(plan_.order[depth]);
+  const std::int64_t extent = nest_.axes[axis].extent;
+  const ir::AxisSchedule& schedule = plan_.axes[axis];
+  const auto set_scaled = [&](std::int64_t scale) {
+    return
+        [this, axis, scale](Value* step) { axes_[axis] = {code_.builder.CreateMul(step, code_.integer(scale)), {}}; };
+  };
+  switch (schedule.schedule) {
+    case ir::Schedule::serial:
+    case ir::Schedule::threads:
+      return reduce_steps(depth, chain, extent, true, set_scaled(1));
+    case ir::Schedule::unrolled:
+      return reduce_steps(depth, chain, extent, false, set_scaled(1));
+    case ir::Schedule::lanes: {
+      if (!nest_.reduction->merge) throw InternalError("cpu: a reduction without merge is in lanes");
+      const std::vector<Tile> all = tiles(extent, schedule);
+      const bool partial = all.size() > 1 && all.back().count < all.front().count;
+      const std::size_t full = all.size() - (partial ? 1 : 0);
+      counts_[axis] = all.front().count;
+      reduce_steps(depth, chain, static_cast<std::int64_t>(full), !needs_constant(axis), set_scaled(all.front().count));
+      if (partial) {
+        axes_[axis] = {code_.integer(all.back().base), {}};
+        counts_[axis] = all.back().count;
+        reduce_level(depth + 1, chain);
+      }
+      counts_[axis] = 1;
+      return;
+    }
+    default:
+      throw InternalError(fmt::format("cpu: reduced axis {} is scheduled as {}", axis, ir::name(schedule.schedule)));
+  }
+}
+
+void NestEmitter::reduce_steps(std::size_t depth, std::size_t chain, std::int64_t count, bool counted,
+                               llvm::function_ref<void(Value*)> set_position) {
+  const bool split = depth == split_depth_;
+  const auto turns = static_cast<std::int64_t>(split ? chain_count_ : 1);
+  std::int64_t done = 0;
+  if (counted && count / turns > 1) {
+    Values carried;
+    for (const Accumulators& accumulators : accumulators_)
+      for (const Values& values : accumulators.chains) carried.append(values.begin(), values.end());
+    const auto restore = [&] {
+      std::size_t next = 0;
+      for (Accumulators& accumulators : accumulators_)
+        for (Values& values : accumulators.chains)
+          for (Value*& value : values) value = carried[next++];
+    };
+    code_.counted_loop("reduce", count / turns, carried, [&](Value* step) {
+      restore();
+      for (std::int64_t turn = 0; turn < turns; ++turn) {
+        Value* position = code_.builder.CreateMul(step, code_.integer(turns));
+        set_position(code_.builder.CreateAdd(position, code_.integer(turn)));
+        reduce_level(depth + 1, split ? static_cast<std::size_t>(turn) : chain);
+      }
+      std::size_t next = 0;
+      for (const Accumulators& accumulators : accumulators_)
+        for (const Values& values : accumulators.chains)
+          for (Value* value : values) carried[next++] = value;
+    });
+    restore();
+    done = count / turns * turns;
+  }
+  for (; done < count; ++done) {
+    set_position(code_.integer(done));
+    reduce_level(depth + 1, split ? static_cast<std::size_t>(done % turns) : chain);
+  }
+}
+
+void NestEmitter::reduce_leaf(std::size_t chain) {
+  for (Accumulators& accumulators : accumulators_) {
+    enter_tile(accumulators);
+    const std::vector<std::size_t> lanes = lane_axes(true);
+    const Point point = point_with_lanes(lanes, true);
+    const Values values = body_values(point);
+    Values& current = accumulators.chains[chain];
+    Values arguments(current);
+    for (ir::OpId result : nest_.body.results) arguments.push_back(code_.splat(values[result], point.lanes.width));
+    const Values next =
+        RegionEmitter(code_, point.lanes.width, point.lanes.mask).emit(nest_.reduction->step, arguments);
+    const bool reduced_lanes = lanes.size() > lane_axes(false).size();
+    for (std::size_t k = 0; k < next.size(); ++k) {
+      Value* value = code_.splat(next[k], point.lanes.width);
+      if (point.lanes.mask != nullptr && reduced_lanes)
+        value = code_.builder.CreateSelect(point.lanes.mask, value, current[k]);
+      current[k] = value;
+    }
+  }
+}
+
+Value* NestEmitter::merge_lanes(std::size_t accumulator, Value* value, int width) {
+  const std::vector<std::size_t> axes = lane_axes(true);
+  if (axes.size() == lane_axes(false).size() || !is_vector(value)) return value;
+  llvm::IRBuilder<>& builder = code_.builder;
+  const DType dtype = nest_.reduction->initial[accumulator].dtype;
+  const auto merge = [&](Value* left, Value* right) {
+    return emit_merge(code_, *nest_.reduction->merge, dtype, left, right);
+  };
+  // The lanes of each stored lane, as reduce_leaf spread them.
+  std::vector<std::int64_t> counts;
+  for (std::size_t axis : axes)
+    counts.push_back(nest_.axes[axis].kind == ir::AxisKind::reduced
+                         ? std::min<std::int64_t>(std::max(plan_.axes[axis].width, 1), nest_.axes[axis].extent)
+                         : counts_[axis]);
+  std::vector<std::vector<std::int64_t>> offsets;
+  const Lanes lanes = spread(counts, offsets);
+  std::map<std::vector<std::int64_t>, llvm::SmallVector<int, 16>> groups;
+  for (int lane = 0; lane < lanes.valid; ++lane) {
+    std::vector<std::int64_t> key;
+    for (std::size_t k = 0; k < axes.size(); ++k)
+      if (nest_.axes[axes[k]].kind != ir::AxisKind::reduced) key.push_back(offsets[k][static_cast<std::size_t>(lane)]);
+    groups[key].push_back(lane);
+  }
+  std::vector<Value*> parts;
+  const std::size_t folded = groups.begin()->second.size();
+  if (groups.size() == 1) {
+    // Halves fold into each other; padding holds the initial value.
+    for (int half = lanes.width / 2; half >= 1; half /= 2) {
+      llvm::SmallVector<int, 16> low;
+      llvm::SmallVector<int, 16> high;
+      for (int lane = 0; lane < half; ++lane) {
+        low.push_back(lane);
+        high.push_back(half + lane);
+      }
+      value = merge(builder.CreateShuffleVector(value, low), builder.CreateShuffleVector(value, high));
+    }
+    return builder.CreateExtractElement(value, std::uint64_t{0});
+  }
+  for (std::size_t k = 0; k < folded; ++k) {
+    llvm::SmallVector<int, 16> chosen;
+    for (const auto& [key, members] : groups) chosen.push_back(members[k]);
+    while (static_cast<int>(chosen.size()) < width) chosen.push_back(chosen.back());
+    parts.push_back(builder.CreateShuffleVector(value, chosen));
+  }
+  while (parts.size() > 1) {
+    std::vector<Value*> merged;
+    for (std::size_t k = 0; k + 1 < parts.size(); k += 2) merged.push_back(merge(parts[k], parts[k + 1]));
+    if (parts.size() % 2 == 1) merged.push_back(parts.back());
+    parts = std::move(merged);
+  }
+  return parts[0];
+}
+
+void NestEmitter::finish_reduction() {
+  for (Accumulators& accumulators : accumulators_) {
+    enter_tile(accumulators);
+    const Point point = point_with_lanes(lane_axes(false), false);
+    for (std::size_t k = 0; k < nest_.outputs.size(); ++k) {
+      std::vector<Value*> chains;
+      for (const Values& values : accumulators.chains) chains.push_back(values[k]);
+      while (chains.size() > 1) {
+        std::vector<Value*> merged;
+        for (std::size_t c = 0; c + 1 < chains.size(); c += 2)
+          merged.push_back(
+              emit_merge(code_, *nest_.reduction->merge, nest_.reduction->initial[k].dtype, chains[c], chains[c + 1]));
+        chains = std::move(merged);
+      }
+      store(k, merge_lanes(k, chains[0], point.lanes.width), point, {});
+    }
+    for (const auto& [axis, tile] : accumulators.tiles) counts_[axis] = 1;
+  }
+}
+
+}  // namespace jaxc::cpu

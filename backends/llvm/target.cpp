@@ -1,0 +1,123 @@
+// Makes the host's target machine, and runs a short list of passes: vectors and loops are already explicit.
+#include "backends/llvm/target.h"
+
+#include <fmt/format.h>
+#include <llvm/Analysis/AliasAnalysis.h>
+#include <llvm/IR/LegacyPassManager.h>
+#include <llvm/MC/MCSubtargetInfo.h>
+#include <llvm/MC/TargetRegistry.h>
+#include <llvm/Passes/PassBuilder.h>
+#include <llvm/Support/TargetSelect.h>
+#include <llvm/Support/raw_ostream.h>
+#include <llvm/TargetParser/Host.h>
+#include <llvm/Transforms/InstCombine/InstCombine.h>
+#include <llvm/Transforms/Scalar/ADCE.h>
+#include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/LICM.h>
+#include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/SimplifyCFG.h>
+
+#include "jaxc/error.h"
+
+namespace jaxc::cpu {
+
+namespace {
+
+/// Registers LLVM's native target once in this process.
+void initialize_target() {
+  static const bool initialized = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    llvm::InitializeNativeTargetAsmParser();
+    return true;
+  }();
+  static_cast<void>(initialized);
+}
+
+std::string host_features() {
+  std::string features;
+  for (const auto& feature : llvm::sys::getHostCPUFeatures())
+    features +=
+        fmt::format("{}{}{}", features.empty() ? "" : ",", feature.getValue() ? "+" : "-", feature.getKey().str());
+  return features;
+}
+
+llvm::CodeGenOptLevel code_generation_level(int optimization) {
+  if (optimization <= 0) return llvm::CodeGenOptLevel::None;
+  if (optimization == 1) return llvm::CodeGenOptLevel::Less;
+  return optimization == 2 ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::Aggressive;
+}
+
+void generate(llvm::Module& module, llvm::TargetMachine& target, llvm::raw_pwrite_stream& stream,
+              llvm::CodeGenFileType type) {
+  llvm::legacy::PassManager passes;
+  if (target.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true))
+    throw InternalError("llvm: the target emits no such file");
+  passes.run(module);
+}
+
+}  // namespace
+
+int host_vector_bits() {
+  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  if (features.lookup("avx512f") && features.lookup("avx512dq") && features.lookup("avx512vl")) return 512;
+  return features.lookup("avx2") ? 256 : 128;
+}
+
+std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options) {
+  initialize_target();
+  const std::string triple = llvm::sys::getProcessTriple();
+  std::string message;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (target == nullptr) throw Error(fmt::format("llvm: no target for {}: {}", triple, message));
+  const std::string cpu = options.cpu.empty() ? llvm::sys::getHostCPUName().str() : options.cpu;
+  const std::string features = options.features.empty() && options.cpu.empty() ? host_features() : options.features;
+  llvm::TargetOptions target_options;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, cpu, features, target_options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+                                  code_generation_level(options.optimization), /*JIT=*/true));
+  if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(cpu))
+    throw Error(fmt::format("llvm: unknown processor {}", cpu));
+  return machine;
+}
+
+void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimization) {
+  if (optimization <= 0) return;
+  llvm::PassBuilder builder(&target);
+  llvm::LoopAnalysisManager loops;
+  llvm::FunctionAnalysisManager functions;
+  llvm::CGSCCAnalysisManager components;
+  llvm::ModuleAnalysisManager modules;
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(components);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, components, modules);
+  llvm::FunctionPassManager passes;
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
+  passes.addPass(llvm::InstCombinePass());
+  passes.addPass(llvm::SimplifyCFGPass());
+  llvm::LoopPassManager loop_passes;
+  loop_passes.addPass(llvm::LICMPass(llvm::LICMOptions()));
+  passes.addPass(llvm::createFunctionToLoopPassAdaptor(std::move(loop_passes), /*UseMemorySSA=*/true));
+  passes.addPass(llvm::EarlyCSEPass(/*UseMemorySSA=*/true));
+  passes.addPass(llvm::ADCEPass());
+  for (llvm::Function& function : module)
+    if (!function.isDeclaration()) passes.run(function, functions);
+}
+
+llvm::SmallVector<char, 0> generate_object(llvm::Module& module, llvm::TargetMachine& target) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  generate(module, target, stream, llvm::CodeGenFileType::ObjectFile);
+  return bytes;
+}
+
+std::string generate_assembly(llvm::Module& module, llvm::TargetMachine& target) {
+  llvm::SmallVector<char, 0> text;
+  llvm::raw_svector_ostream stream(text);
+  generate(module, target, stream, llvm::CodeGenFileType::AssemblyFile);
+  return std::string(text.begin(), text.end());
+}
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,24 @@
+// Target: LLVM's description of the processor that code is made for, and the passes and code generation for it.
+#pragma once
+
+#include <llvm/ADT/SmallVector.h>
+#include <llvm/IR/Module.h>
+#include <llvm/Target/TargetMachine.h>
+
+#include <memory>
+#include <string>
+
+#include "backends/llvm/llvm.h"
+
+namespace jaxc::cpu {
+
+/// The machine that `options` ask for. Throws Error when LLVM does not know it.
+std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options);
+/// Runs the function passes that emitted code needs, in place.
+void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimization);
+/// Machine code as an object file in memory.
+llvm::SmallVector<char, 0> generate_object(llvm::Module& module, llvm::TargetMachine& target);
+/// Machine code as assembly text.
+std::string generate_assembly(llvm::Module& module, llvm::TargetMachine& target);
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,66 @@
+// Every program that JAX printed, planned for the CPU and run natively, against the values that JAX computed.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "compiler/pipeline.h"
+#include "compiler/plan/cpu.h"
+#include "ir/parser.h"
+#include "jaxc/error.h"
+#include "jaxc/safetensors.h"
+#include "tests/llvm/run.h"
+
+namespace jaxc::cpu {
+namespace {
+
+const std::string directory = JAXC_TEST_DATA "/conformance/";
+
+std::vector<std::string> programs() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    if (entry.path().extension() == ".jaxpr") names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class Conformance : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Conformance, AgreesWithJax) {
+  std::ifstream file(directory + GetParam() + ".jaxpr");
+  std::stringstream text;
+  text << file.rdbuf();
+  const Safetensors data = Safetensors::load(directory + GetParam() + ".safetensors");
+  const ir::Jaxpr jaxpr = ir::parse(text.str(), GetParam());
+  const auto numbered = [&](const std::string& prefix) {
+    std::vector<Array> arrays;
+    for (int k = 0; data.arrays.contains(prefix + std::to_string(k)); ++k)
+      arrays.push_back(data.arrays.at(prefix + std::to_string(k)));
+    return arrays;
+  };
+  compiler::LowerOptions options;
+  if (const auto flag = data.metadata.find("threefry_partitionable"); flag != data.metadata.end())
+    options.threefry_partitionable = flag->second != "0" && flag->second != "false" && flag->second != "False";
+  const compiler::Compilation compiled = compiler::compile(
+      jaxpr, numbered("const"), options, [](const ir::Program& program) { return compiler::plan_cpu(program); });
+  const ir::Program& program = compiled.program;
+  const CpuExecutable executable(program, compiled.plan);
+  const std::vector<Array> want = numbered("out");
+  std::vector<Type> types;
+  for (const Array& output : want) types.push_back(output.type());
+  const std::vector<Array> inputs = numbered("in");
+  ASSERT_EQ(inputs.size(), program.inputs.size());
+  ASSERT_EQ(want.size(), program.outputs.size());
+  const std::vector<Array> got = testing::run(executable, types, inputs);
+  const double rtol = std::stod(data.metadata.at("rtol"));
+  for (std::size_t k = 0; k < want.size(); ++k)
+    EXPECT_EQ(testing::disagreement(got[k], want[k], rtol), "") << "output " << k;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Conformance, ::testing::ValuesIn(programs()),
+                         [](const auto& program) { return program.param; });
+
+}  // namespace
+}  // namespace jaxc::cpu
