@@ -1,6 +1,7 @@
 """The parts of JAX's inside that export stands on, the same under every supported version."""
 
 import contextlib
+import inspect
 
 import jax
 import numpy
@@ -8,8 +9,8 @@ from jax._src import config, core
 from jax._src.interpreters import ad, batching, mlir
 from jax._src.interpreters.partial_eval import convert_constvars_jaxpr
 
-__all__ = ["ad", "batching", "call", "constants_of", "core", "is_jaxpr", "is_key", "key_data", "key_implementation",
-           "mlir", "opened", "own_trace_context", "shape_struct", "to_numpy", "without_constants"]
+__all__ = ["ad", "batching", "call", "constants_of", "core", "implementations", "is_jaxpr", "is_key", "key_data",
+           "key_implementation", "mlir", "opened", "own_trace_context", "shape_struct", "to_numpy", "without_constants"]
 
 # Since 0.12 a Jaxpr holds its constants' values itself; before, a ClosedJaxpr held both.
 _CLOSED = getattr(core, "ClosedJaxpr", core.Jaxpr)
@@ -65,6 +66,19 @@ def shape_struct(value):
         return jax.ShapeDtypeStruct(value.shape, value.dtype, weak_type=getattr(value, "weak_type", False))
     except TypeError:
         return jax.ShapeDtypeStruct(value.shape, value.dtype)
+
+
+def implementations(primitive):
+    """Functions that may do, with other primitives, what this primitive does."""
+    if hasattr(primitive, "to_lojax"):
+        yield primitive.to_lojax
+    yield primitive.impl
+    for table in (mlir._lowerings, mlir._platform_specific_lowerings.get("cpu", {})):
+        rule = table.get(primitive)
+        rule = inspect.unwrap(getattr(rule, "rule", rule))
+        # mlir.lower_fun(fun, multiple_results) returns a closure over both.
+        if inspect.isfunction(rule) and {"fun", "multiple_results"} <= set(rule.__code__.co_freevars):
+            yield inspect.getclosurevars(rule).nonlocals["fun"]
 
 
 _PROFILE_VERSION = 0x6A617863

@@ -1,13 +1,15 @@
 """Rewrites JAX's jaxprs into programs whose only constants are those of the outermost jaxpr."""
 
 import dataclasses
+import functools
 import math
 
 import jax
 import numpy
 
 from jaxc._errors import ExportError
-from jaxc._jax import constants_of, core, is_jaxpr, is_key, key_data, key_implementation, opened, to_numpy
+from jaxc._jax import (constants_of, core, implementations, is_jaxpr, is_key, key_data, key_implementation, opened,
+                       to_numpy)
 from jaxc._primitives import ALIASES, KNOWN, PASSED_THROUGH, REFUSED
 
 _MAXIMUM_DEPTH = 900
@@ -327,30 +329,36 @@ def _has_types_of(body, equation):
 
 def _trace_implementation(equation, operands):
     """What a primitive's implementation does, as a jaxpr, and the operands that it takes: those that are no literals."""
-    primitive = equation.primitive
     is_traced = [not isinstance(operand, Literal) for operand in operands]
-
-    def run(*traced):
-        traced = iter(traced)
-        values = [next(traced) if is_variable else operand.value for is_variable, operand in zip(is_traced, operands)]
-        return primitive.impl(*values, **equation.params)
-
     structs = [jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype)
                for atom, is_variable in zip(equation.invars, is_traced) if is_variable]
-    refusal = f"{primitive.name}: jaxc has no such primitive, and its implementation is not written in JAX"
-    advice = "write it with the operations of jax.numpy and jax.lax"
-    try:
-        expansion = jax.make_jaxpr(run)(*structs)
-    except ExportError:
-        raise
-    except Exception as error:
-        raise ExportError(f"{refusal}, got {type(error).__name__} when tracing it; {advice}") from error
+
+    def run(implementation, *traced):
+        traced = iter(traced)
+        values = [next(traced) if is_variable else operand.value for is_variable, operand in zip(is_traced, operands)]
+        return implementation(*values, **equation.params)
+
+    reason = ""
+    for implementation in implementations(equation.primitive):
+        try:
+            expansion = jax.make_jaxpr(functools.partial(run, implementation))(*structs)
+        except ExportError:
+            raise
+        except Exception as error:
+            reason = f", got {type(error).__name__} when tracing it"
+            continue
+        if not _is_the_primitive(expansion, equation.primitive):
+            return expansion, [operand for operand, is_variable in zip(operands, is_traced) if is_variable]
+    raise ExportError(f"{equation.primitive.name}: jaxc has no such primitive, and its implementation is not written "
+                      f"in JAX{reason}; write it with the operations of jax.numpy and jax.lax")
+
+
+def _is_the_primitive(expansion, primitive):
+    """Whether a traced implementation only applies the primitive itself."""
     body = opened(expansion)
     while len(body.eqns) == 1 and body.eqns[0].primitive.name in ("jit", "pjit"):
         body = opened(body.eqns[0].params["jaxpr"])
-    if any(inner.primitive is primitive for inner in body.eqns):
-        raise ExportError(f"{refusal}; {advice}")
-    return expansion, [operand for operand, is_variable in zip(operands, is_traced) if is_variable]
+    return any(inner.primitive is primitive for inner in body.eqns)
 
 
 def finish(program):

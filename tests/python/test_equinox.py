@@ -64,3 +64,15 @@ def test_an_opaque_primitive_is_refused_by_name(tmp_path):
     primitive.def_abstract_eval(lambda x: x)
     with pytest.raises(ExportError, match="mystery: jaxc has no such primitive"):
         export(lambda x: primitive.bind(x), 1.0, path=tmp_path / "f")
+
+
+def test_a_primitive_lowered_from_jax_functions_is_expanded(tmp_path, agree):
+    from jax.extend.core import Primitive
+    from jax.interpreters import mlir
+
+    primitive = Primitive("twice_sine")
+    primitive.def_abstract_eval(lambda x, *, factor: x)
+    mlir.register_lowering(primitive, mlir.lower_fun(lambda x, *, factor: factor * jnp.sin(x), multiple_results=False))
+    text = export(lambda x: primitive.bind(x, factor=2.0), 1.0, path=tmp_path / "f")
+    assert "twice_sine" not in text and "sin a" in text
+    agree(tmp_path / "f")
