@@ -120,6 +120,7 @@ spv::Id Module::State::constant(Kind kind, std::uint64_t bits) {
       break;
   }
   constants.emplace(key, id);
+  if (kind == Kind::boolean) integer_constants.emplace(id, bits != 0 ? 1 : 0);
   if (is_integer(kind)) {
     const int shift = 64 - 8 * static_cast<int>(kind_bytes(kind));
     integer_constants.emplace(id, static_cast<std::int64_t>(bits << shift) >> shift);

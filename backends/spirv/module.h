@@ -116,7 +116,7 @@ class Module {
   Value floating(Kind kind, double value);
   /// A constant of any kind from its bits, which keeps NaN payloads.
   Value bits(Kind kind, std::uint64_t value);
-  /// The value of an integer constant, sign extended; nothing for any other value.
+  /// The value of an integer constant, sign extended, or of a boolean one, 0 or 1; nothing for any other value.
   std::optional<std::int64_t> constant_of(Value value) const;
   /// An i64 push constant.
   Value push_constant(std::uint32_t word);

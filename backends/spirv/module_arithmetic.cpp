@@ -30,6 +30,26 @@ std::optional<std::int64_t> fold(IntegerBinary operation, std::int64_t left, std
   }
 }
 
+bool fold(IntegerCompare operation, std::int64_t left, std::int64_t right) {
+  const auto a = static_cast<std::uint64_t>(left);
+  const auto b = static_cast<std::uint64_t>(right);
+  switch (operation) {
+    case IntegerCompare::equal:
+      return left == right;
+    case IntegerCompare::not_equal:
+      return left != right;
+    case IntegerCompare::less_signed:
+      return left < right;
+    case IntegerCompare::less_unsigned:
+      return a < b;
+    case IntegerCompare::less_equal_signed:
+      return left <= right;
+    case IntegerCompare::less_equal_unsigned:
+      return a <= b;
+  }
+  throw InternalError("spirv module: unknown comparison");
+}
+
 /// Whether `operation` with this constant on the right (or left, when it commutes) is the identity.
 bool is_identity(IntegerBinary operation, std::int64_t constant, bool on_right) {
   switch (operation) {
@@ -99,6 +119,10 @@ Value Module::binary(IntegerBinary operation, Value left, Value right) {
 
 Value Module::compare(IntegerCompare operation, Value left, Value right) {
   state_->expect(is_integer(left.kind) && left.kind == right.kind, "integer comparison", left, right);
+  const auto left_constant = constant_of(left);
+  const auto right_constant = constant_of(right);
+  // Sign extension keeps the order of unsigned values of one width.
+  if (left_constant && right_constant) return boolean(fold(operation, *left_constant, *right_constant));
   static constexpr spv::Op opcodes[] = {spv::OpIEqual,    spv::OpINotEqual,      spv::OpSLessThan,
                                         spv::OpULessThan, spv::OpSLessThanEqual, spv::OpULessThanEqual};
   return state_->binary(opcodes[static_cast<int>(operation)], Kind::boolean, left, right);
@@ -127,12 +151,20 @@ Value Module::compare(FloatCompare operation, Value left, Value right) {
 
 Value Module::binary(LogicalBinary operation, Value left, Value right) {
   state_->expect(left.kind == Kind::boolean && right.kind == Kind::boolean, "logic", left, right);
+  for (const auto& [known, other] : {std::pair(left, right), std::pair(right, left)}) {
+    const auto constant = constant_of(known);
+    if (!constant) continue;
+    if (operation == LogicalBinary::logical_and) return *constant != 0 ? other : known;
+    if (operation == LogicalBinary::logical_or) return *constant != 0 ? known : other;
+    return *constant != 0 ? logical_not(other) : other;
+  }
   static constexpr spv::Op opcodes[] = {spv::OpLogicalAnd, spv::OpLogicalOr, spv::OpLogicalNotEqual};
   return state_->binary(opcodes[static_cast<int>(operation)], Kind::boolean, left, right);
 }
 
 Value Module::logical_not(Value operand) {
   state_->expect(operand.kind == Kind::boolean, "logical not", operand, operand);
+  if (const auto constant = constant_of(operand)) return boolean(*constant == 0);
   return state_->unary(spv::OpLogicalNot, Kind::boolean, operand);
 }
 
@@ -148,6 +180,7 @@ Value Module::negate(Value operand) {
 
 Value Module::select(Value condition, Value yes, Value no) {
   state_->expect(condition.kind == Kind::boolean && yes.kind == no.kind, "select", yes, no);
+  if (const auto constant = constant_of(condition)) return *constant != 0 ? yes : no;
   return {state_->builder.createTriOp(spv::OpSelect, state_->type(yes.kind), condition.id, yes.id, no.id), yes.kind};
 }
 

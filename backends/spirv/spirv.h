@@ -23,9 +23,10 @@ struct DeviceDescription {
   /// Required features that it lacks; it can be used when this is empty.
   std::vector<std::string> missing;
 
-  bool int8 = false;     ///< 8-bit integers in arithmetic and memory
-  bool int16 = false;    ///< 16-bit integers in arithmetic and memory
-  bool float64 = false;  ///< f64
+  bool int8 = false;                ///< 8-bit integers in arithmetic and memory
+  bool int16 = false;               ///< 16-bit integers in arithmetic and memory
+  bool float64 = false;             ///< f64
+  bool fused_multiply_add = false;  ///< GLSL.std.450 Fma rounds once
   bool round_to_nearest_f32 = false;
   bool round_to_nearest_f64 = false;
   bool preserve_special_f32 = false;
@@ -52,5 +53,44 @@ struct DeviceOptions {
 
 /// All Vulkan devices of this machine; empty where there are none or no loader's driver.
 std::vector<DeviceDescription> devices();
+
+class Device;
+
+/// Opens a device. Throws Error when there is none, or it lacks a required feature.
+std::shared_ptr<const Device> open_device(const DeviceOptions& options = {});
+const DeviceDescription& describe(const Device& device);
+/// What the validation layer has said so far.
+std::vector<std::string> validation_messages(const Device& device);
+
+/// What a compilation cost.
+struct CompileStatistics {
+  double emit_milliseconds = 0;      ///< Program to validated SPIR-V
+  double pipeline_milliseconds = 0;  ///< SPIR-V to the device's code, by its driver
+  std::size_t kernels = 0;
+  std::size_t words = 0;  ///< of SPIR-V
+};
+
+/// A Program compiled for a device: immutable, callable from many threads at once.
+class GpuExecutable {
+ public:
+  /// Compiles. Throws Error for what the device cannot run; InternalError when the plan contradicts the program.
+  GpuExecutable(std::shared_ptr<const Device> device, const ir::Program& program, const ir::Plan& plan);
+  ~GpuExecutable();
+  GpuExecutable(GpuExecutable&&) noexcept;
+  GpuExecutable& operator=(GpuExecutable&&) noexcept;
+
+  /// Runs the program once, in one submission for each loop with a condition and one more. `inputs` and `outputs`
+  /// point at dense row-major arrays in the program's order. Throws Error for a wrong count, and when the device
+  /// ended a loop early.
+  void run(std::span<const void* const> inputs, std::span<void* const> outputs) const;
+
+  /// All kernels as SPIR-V text.
+  std::string spirv() const;
+  const CompileStatistics& statistics() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace jaxc::spirv

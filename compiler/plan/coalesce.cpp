@@ -20,12 +20,13 @@ using ir::ScalarOp;
 
 class Coalescer {
  public:
-  Coalescer(const Program& program, const Liveness& liveness, const IsSmall& is_small)
+  Coalescer(const Program& program, const Liveness& liveness, const IsSmall& is_small, const MayShare& may_share)
       : program_(program),
         ranges_(liveness.ranges),
         loops_(liveness.loops),
         moments_(liveness.moments),
-        is_small_(is_small) {
+        is_small_(is_small),
+        may_share_(may_share) {
     const std::size_t count = program.arrays.size();
     classes_.class_of.resize(count);
     std::iota(classes_.class_of.begin(), classes_.class_of.end(), 0U);
@@ -92,6 +93,7 @@ class Coalescer {
     const FixedHome::Kind result = home(reshape.result).kind;
     const bool contiguous = source != FixedHome::Kind::slice && source != FixedHome::Kind::stacked;
     if (!contiguous || result != FixedHome::Kind::none) return;
+    if (may_share_ && !may_share_(reshape.source, reshape.result)) return;
     value_[root_value(reshape.result)] = root_value(reshape.source);
     join(reshape.source, reshape.result);
   }
@@ -137,6 +139,7 @@ class Coalescer {
     const std::uint32_t left_class = classes_.class_of[left];
     const std::uint32_t right_class = classes_.class_of[right];
     if (left_class == right_class) return true;
+    if (may_share_ && !may_share_(left, right)) return false;
     const FixedHome& left_home = classes_.homes[left_class];
     const FixedHome& right_home = classes_.homes[right_class];
     if (left_home.read_only() || right_home.read_only()) return false;
@@ -207,6 +210,7 @@ class Coalescer {
   const std::vector<std::vector<NodeId>>& loops_;
   const std::vector<NodeMoments>& moments_;
   const IsSmall& is_small_;
+  const MayShare& may_share_;
   StorageClasses classes_;
   std::vector<std::uint32_t> value_;      ///< arrays that hold one value, as a union-find forest
   std::vector<const Node*> assigned_by_;  ///< the nest that assigns each array
@@ -214,8 +218,9 @@ class Coalescer {
 
 }  // namespace
 
-StorageClasses coalesce(const ir::Program& program, const Liveness& liveness, const IsSmall& is_small) {
-  return Coalescer(program, liveness, is_small).run();
+StorageClasses coalesce(const ir::Program& program, const Liveness& liveness, const IsSmall& is_small,
+                        const MayShare& may_share) {
+  return Coalescer(program, liveness, is_small, may_share).run();
 }
 
 }  // namespace jaxc::compiler

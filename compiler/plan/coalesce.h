@@ -41,11 +41,14 @@ struct StorageClasses {
 
 /// Whether an array is small enough to live in private memory; such arrays do not join fixed homes.
 using IsSmall = std::function<bool(ir::ArrayId)>;
+/// Whether two arrays may share storage at all; empty: any two may.
+using MayShare = std::function<bool(ir::ArrayId, ir::ArrayId)>;
 
 /// Merges, where no two members are needed at one time, the two sides of every move: a carry's argument and
 /// next, argument and result, initial and argument; an update's base and result; a reshape's two sides (which
 /// hold one value, so both may be live); a branch's results. Two arrays meet at one nest without conflict when
 /// the nest reads the one only at the element where it stores the other.
-StorageClasses coalesce(const ir::Program& program, const Liveness& liveness, const IsSmall& is_small);
+StorageClasses coalesce(const ir::Program& program, const Liveness& liveness, const IsSmall& is_small,
+                        const MayShare& may_share = {});
 
 }  // namespace jaxc::compiler

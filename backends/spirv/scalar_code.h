@@ -1,0 +1,54 @@
+// Scalar regions as SPIR-V: operations in order, branches, loops, and calls of scalar functions.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "backends/spirv/arithmetic.h"
+#include "ir/program.h"
+
+namespace jaxc::spirv {
+
+/// The values of a region's operations while it is emitted.
+struct RegionValues {
+  const ir::Region* region = nullptr;
+  std::vector<Value> arguments;
+  std::vector<Value> values;               ///< by OpId
+  std::vector<std::vector<Value>> tuples;  ///< by OpId: results of branches and repeats
+
+  RegionValues(const ir::Region& source, std::vector<Value> region_arguments);
+};
+
+/// Emits regions into a module. What only a nest knows, its axes and reads, comes through hooks.
+class ScalarCode {
+ public:
+  struct Hooks {
+    /// The position on an axis, in any integer kind.
+    std::function<Value(std::uint64_t axis)> axis;
+    std::function<Value(const ir::ScalarOp& op, const RegionValues& scope)> read;
+  };
+
+  ScalarCode(Module& module, const ir::Program& program, bool fused)
+      : module_(module), program_(program), arithmetic_(module, fused) {}
+
+  /// Emits one operation; those it uses were emitted before.
+  void emit(RegionValues& scope, ir::OpId op, const Hooks& hooks);
+  /// Emits a region without axes and reads and gives its results.
+  std::vector<Value> evaluate(const ir::Region& region, std::vector<Value> arguments);
+
+  Arithmetic& arithmetic() { return arithmetic_; }
+
+ private:
+  void branch(RegionValues& scope, ir::OpId op);
+  void repeat(RegionValues& scope, ir::OpId op);
+  Value call(std::uint64_t function, std::span<const Value> arguments);
+
+  Module& module_;
+  const ir::Program& program_;
+  Arithmetic arithmetic_;
+  std::map<std::uint64_t, Function> functions_;
+};
+
+}  // namespace jaxc::spirv

@@ -1,0 +1,343 @@
+// Plans for a GPU: top-level nests over the grid, top-level loops in one dispatch each.
+#include "compiler/plan/gpu.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "compiler/plan/coalesce.h"
+#include "compiler/plan/liveness.h"
+#include "compiler/plan/placement.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+using ir::ArrayId;
+using ir::AxisKind;
+using ir::Block;
+using ir::Branch;
+using ir::Loop;
+using ir::Nest;
+using ir::NestPlan;
+using ir::Node;
+using ir::Opcode;
+using ir::Plan;
+using ir::Program;
+using ir::Routine;
+using ir::Schedule;
+using ir::Storage;
+
+constexpr std::int64_t unlimited = std::int64_t{1} << 50;
+/// Reductions this long are shared by a workgroup when there are few of them.
+constexpr std::int64_t long_reduction = 256;
+constexpr std::int64_t few_results = 4096;
+/// Shared memory that reductions in a workgroup may need for themselves.
+constexpr std::int64_t reserved_shared_bytes = 8192;
+constexpr int grid_width = 128;
+
+std::int64_t multiply(std::int64_t left, std::int64_t right) {
+  return right != 0 && left > unlimited / right ? unlimited : left * right;
+}
+
+/// The loops and branches that become kernels of their own.
+struct Kernel {
+  bool registers = false;
+  bool indexed = false;          ///< some code indexes arrays by values known only at run time
+  std::int64_t workgroup = 1;    ///< invocations
+  std::int64_t local_bytes = 0;  ///< private or shared memory taken so far
+};
+
+class GpuPlanner {
+ public:
+  GpuPlanner(const Program& program, const GpuPlanOptions& options) : program_(program), options_(options) {
+    plan_.target = ir::Target::gpu;
+    kernel_of_.assign(program.arrays.size(), 0);
+    indexed_.assign(program.arrays.size(), false);
+    kernels_.emplace_back();  // number 0: the grid
+  }
+
+  Plan run() {
+    top_level(program_.body);
+    const auto is_small = [&](ArrayId array) { return is_candidate(array); };
+    const auto may_share = [&](ArrayId left, ArrayId right) {
+      return is_candidate(left) == is_candidate(right) &&
+             (!is_candidate(left) || kernel_of_[left] == kernel_of_[right]);
+    };
+    const StorageClasses classes = coalesce(program_, liveness(program_), is_small, may_share);
+    place_arrays(program_, classes, [&](std::uint32_t k) { return choose_storage(classes, k); }, plan_);
+    ir::visit_nodes(program_.body, [&](const Node& node) {
+      const auto* loop = std::get_if<Loop>(&node.kind);
+      if (loop == nullptr) return;
+      for (const ir::Carry& carry : loop->carries) {
+        plan_.loops[node.id].carries.push_back(classes.same(carry.next, carry.argument) ? ir::CarryMode::in_place
+                                                                                        : ir::CarryMode::copied);
+      }
+    });
+    return std::move(plan_);
+  }
+
+ private:
+  std::int64_t bytes(ArrayId array) const {
+    std::int64_t product = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
+    for (const std::int64_t extent : program_.arrays[array].shape) product = multiply(product, extent);
+    return product;
+  }
+
+  /// Whether an array may live in the memory of its kernel alone.
+  bool is_candidate(ArrayId array) const {
+    const std::uint32_t kernel = kernel_of_[array];
+    if (kernel == 0) return false;
+    return bytes(array) <= (kernels_[kernel].registers ? options_.private_bytes : options_.shared_bytes / 2);
+  }
+
+  void top_level(const Block& block) {
+    for (const Node& node : block.nodes) {
+      if (const auto* nest = std::get_if<Nest>(&node.kind)) {
+        plan_.nests[node.id] = grid(*nest);
+      } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+        top_level(routine->expansion);
+      } else if (!std::holds_alternative<ir::Reshape>(node.kind)) {
+        kernel(node);
+      }
+    }
+  }
+
+  // ---- Nests of their own.
+
+  static NestPlan serial(const Nest& nest) {
+    NestPlan plan;
+    plan.axes.resize(nest.axes.size());
+    for (const bool reduced : {false, true}) {
+      for (std::size_t i = 0; i < nest.axes.size(); ++i) {
+        if ((nest.axes[i].kind == AxisKind::reduced) == reduced) plan.order.push_back(static_cast<int>(i));
+      }
+    }
+    return plan;
+  }
+
+  static std::int64_t extents(const Nest& nest, AxisKind kind) {
+    std::int64_t product = 1;
+    for (const ir::Axis& axis : nest.axes) {
+      if (axis.kind == kind) product = multiply(product, axis.extent);
+    }
+    return product;
+  }
+
+  static void schedule(const Nest& nest, NestPlan& plan, AxisKind kind, Schedule schedule, std::int64_t width) {
+    for (std::size_t i = 0; i < nest.axes.size(); ++i) {
+      if (nest.axes[i].kind == kind) plan.axes[i] = {schedule, static_cast<int>(width)};
+    }
+  }
+
+  static NestPlan grid(const Nest& nest) {
+    NestPlan plan = serial(nest);
+    schedule(nest, plan, AxisKind::parallel, Schedule::grid, grid_width);
+    const bool shared = nest.reduction && nest.reduction->merge && extents(nest, AxisKind::ordered) == 1 &&
+                        extents(nest, AxisKind::reduced) >= long_reduction &&
+                        extents(nest, AxisKind::parallel) <= few_results;
+    if (shared) schedule(nest, plan, AxisKind::reduced, Schedule::workgroup, grid_width);
+    return plan;
+  }
+
+  // ---- Loops and branches.
+
+  /// Scalar operations of one run of a region.
+  std::int64_t operations(const ir::Region& region) const {
+    std::int64_t total = 0;
+    for (const ir::ScalarOp& op : region.ops) {
+      if (op.opcode == Opcode::constant || op.opcode == Opcode::argument || op.opcode == Opcode::axis) continue;
+      total += op.opcode == Opcode::call ? 20 : 1;
+      for (const ir::Region& inner : op.regions) total += operations(inner);
+    }
+    return total;
+  }
+
+  std::int64_t points(const Nest& nest) const {
+    std::int64_t product = 1;
+    for (const ir::Axis& axis : nest.axes) product = multiply(product, axis.extent);
+    return product;
+  }
+
+  std::int64_t operations(const Nest& nest) const {
+    std::int64_t each = 1 + operations(nest.body);
+    if (nest.reduction) each += operations(nest.reduction->step);
+    return multiply(points(nest), each);
+  }
+
+  struct Work {
+    std::int64_t operations = 0;  ///< of one run
+    std::int64_t code = 0;        ///< the same with inner loops counted once
+    std::int64_t widest = 1;      ///< points that one nest offers to a team
+  };
+
+  void measure(const Block& block, std::int64_t runs, Work& work) const {
+    for (const Node& node : block.nodes) {
+      if (const auto* nest = std::get_if<Nest>(&node.kind)) {
+        const std::int64_t each = operations(*nest);
+        work.code += each;
+        work.operations = std::min(unlimited, work.operations + multiply(runs, each));
+        std::int64_t team = extents(*nest, AxisKind::parallel);
+        if (reduces_in_team(*nest)) team = std::max(team, extents(*nest, AxisKind::reduced));
+        work.widest = std::max(work.widest, team);
+      } else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind)) {
+        work.widest = std::max<std::int64_t>(work.widest, bytes(reshape->result) / 8);
+      } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
+        const std::int64_t steps = loop->condition ? 16 : loop->trip_count;
+        if (loop->condition) measure(*loop->condition, multiply(runs, steps), work);
+        measure(loop->body, multiply(runs, steps), work);
+      } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
+        for (const Block& inner : branch->blocks) measure(inner, runs, work);
+      } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+        measure(routine->expansion, runs, work);
+      }
+    }
+  }
+
+  static bool reduces_in_team(const Nest& nest) {
+    return nest.reduction && nest.reduction->merge && extents(nest, AxisKind::ordered) == 1 &&
+           extents(nest, AxisKind::parallel) <= 4 && extents(nest, AxisKind::reduced) >= 64;
+  }
+
+  void kernel(const Node& node) {
+    Work work;
+    const auto* loop = std::get_if<Loop>(&node.kind);
+    if (loop != nullptr) {
+      if (loop->condition) measure(*loop->condition, 1, work);
+      measure(loop->body, 1, work);
+    } else {
+      for (const Block& block : std::get<Branch>(node.kind).blocks) measure(block, 1, work);
+    }
+    Kernel kernel;
+    kernel.registers = loop != nullptr && work.operations <= options_.registers_work;
+    // Straight-line code keeps arrays in registers; past its bound, loops over stack arrays stay small.
+    unroll_ = kernel.registers && work.code <= options_.unrolled_operations;
+    const auto size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(work.widest)));
+    kernel.workgroup = std::clamp<std::int64_t>(size, 32, options_.workgroup_size);
+    kernels_.push_back(kernel);
+    current_ = static_cast<std::uint32_t>(kernels_.size() - 1);
+    if (loop != nullptr) {
+      this->loop(node.id, *loop);
+      ir::LoopPlan& plan = plan_.loops[node.id];
+      plan.path = kernel.registers ? ir::LoopPath::registers : ir::LoopPath::workgroup;
+      plan.reason = kernel.registers
+                        ? fmt::format(
+                              "one dispatch; a step is {} scalar operations, which one invocation does "
+                              "faster than a workgroup meets at barriers",
+                              work.operations)
+                        : fmt::format("one dispatch; a step is {} scalar operations, shared by a workgroup of {}",
+                                      work.operations, kernel.workgroup);
+    } else {
+      for (const Block& block : std::get<Branch>(node.kind).blocks) inside(block);
+    }
+    current_ = 0;
+  }
+
+  void loop(ir::NodeId id, const Loop& loop) {
+    kernel_of_[loop.position] = current_;
+    for (const ir::Carry& carry : loop.carries) kernel_of_[carry.argument] = current_;
+    const bool top = !inside_loop_;
+    ir::LoopPlan& plan = plan_.loops[id];
+    plan.path = kernels_[current_].registers ? ir::LoopPath::registers : ir::LoopPath::workgroup;
+    plan.reason = "part of the dispatch of the loop or branch around it";
+    const bool outer = std::exchange(inside_loop_, true);
+    if (loop.condition) inside(*loop.condition);
+    inside(loop.body);
+    inside_loop_ = outer;
+    // Slices of an inner loop's arrays move with a position that is known only at run time.
+    if (!top) {
+      for (const ir::StackedInput& input : loop.inputs) indexed_[input.source] = true;
+      for (const ir::StackedOutput& output : loop.outputs) indexed_[output.result] = true;
+    }
+  }
+
+  void inside(const Block& block) {
+    for (const Node& node : block.nodes) {
+      for (const ArrayId array : ir::arrays_assigned(node)) kernel_of_[array] = current_;
+      if (const auto* nest = std::get_if<Nest>(&node.kind)) {
+        plan_.nests[node.id] = in_kernel(*nest);
+      } else if (const auto* inner = std::get_if<Loop>(&node.kind)) {
+        loop(node.id, *inner);
+      } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
+        for (const Block& side : branch->blocks) inside(side);
+      } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+        inside(routine->expansion);
+      }
+    }
+  }
+
+  NestPlan in_kernel(const Nest& nest) {
+    NestPlan plan = serial(nest);
+    const Kernel& kernel = kernels_[current_];
+    if (kernel.registers) {
+      if (unroll_) {
+        for (ir::AxisSchedule& axis : plan.axes) axis.schedule = Schedule::unrolled;
+      }
+      mark_indexed(nest, !unroll_);
+    } else if (reduces_in_team(nest)) {
+      schedule(nest, plan, AxisKind::reduced, Schedule::workgroup, kernel.workgroup);
+    } else {
+      schedule(nest, plan, AxisKind::parallel, Schedule::workgroup, kernel.workgroup);
+    }
+    return plan;
+  }
+
+  /// Marks arrays that the nest indexes by values known only at run time.
+  void mark_indexed(const Nest& nest, bool in_loops) {
+    const auto by_value = [&](const std::vector<ir::Index>& indices) {
+      for (const ir::Index& index : indices) {
+        for (const ir::Index::Term& term : index.terms) {
+          if (in_loops || nest.body.ops[term.op].opcode != Opcode::axis) return true;
+        }
+      }
+      return false;
+    };
+    for (const ir::ScalarOp& op : nest.body.ops) {
+      if (op.opcode == Opcode::read && by_value(op.indices)) indexed_[op.array] = true;
+    }
+    for (const ir::NestOutput& output : nest.outputs) {
+      if (by_value(output.indices)) indexed_[output.result] = true;
+    }
+  }
+
+  StorageChoice choose_storage(const StorageClasses& classes, std::uint32_t k) {
+    const std::vector<ArrayId>& members = classes.members[k];
+    std::int64_t largest = 0;
+    bool indexed = false;
+    for (const ArrayId member : members) {
+      if (!is_candidate(member)) return {Storage::scratch, 0};
+      largest = std::max(largest, bytes(member));
+      indexed = indexed || indexed_[member];
+    }
+    Kernel& kernel = kernels_[kernel_of_[members.front()]];
+    if (kernel.registers) {
+      kernel.local_bytes += largest;
+      if (kernel.local_bytes > 16 * options_.private_bytes) return {Storage::scratch, 0};
+      return {indexed ? Storage::stack : Storage::registers, 0};
+    }
+    if (kernel.local_bytes + largest > options_.shared_bytes - reserved_shared_bytes) return {Storage::scratch, 0};
+    kernel.local_bytes += (largest + 15) / 16 * 16;
+    return {Storage::shared, 0};
+  }
+
+  const Program& program_;
+  GpuPlanOptions options_;
+  Plan plan_;
+  std::vector<Kernel> kernels_;
+  std::vector<std::uint32_t> kernel_of_;  ///< by ArrayId: the kernel that alone knows the array, or 0
+  std::vector<bool> indexed_;             ///< by ArrayId: some access has an index known only at run time
+  std::uint32_t current_ = 0;
+  bool unroll_ = false;
+  bool inside_loop_ = false;
+};
+
+}  // namespace
+
+ir::Plan plan_gpu(const ir::Program& program, const GpuPlanOptions& options) {
+  ir::Plan plan = GpuPlanner(program, options).run();
+  ir::verify(program, plan);
+  return plan;
+}
+
+}  // namespace jaxc::compiler
