@@ -3,6 +3,7 @@
 
 #include <complex>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -38,6 +39,21 @@ inline constexpr bool is_floating_value = std::is_floating_point_v<T>;
 
 /// Bits of an integer dtype (1 for booleans).
 int bit_width(DType dtype);
+
+/// The least (or greatest) value of a dtype, computed in T.
+template <typename T>
+T extreme_value(DType dtype, bool least) {
+  if constexpr (is_complex_value<T>) {
+    const auto bound = std::numeric_limits<typename T::value_type>::infinity();
+    return least ? T(-bound, -bound) : T(bound, bound);
+  } else if constexpr (is_floating_value<T>) {
+    return least ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
+  } else {
+    const int bits = bit_width(dtype);
+    const auto highest = ~std::uint64_t{0} >> (64 - bits + (std::is_signed_v<T> ? 1 : 0));
+    return least ? static_cast<T>(std::is_signed_v<T> ? ~highest : 0) : static_cast<T>(highest);
+  }
+}
 
 /// Calls `function` with a value of the computing type; floating values are doubles.
 template <typename Function>

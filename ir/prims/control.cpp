@@ -52,7 +52,8 @@ Types scan_types(const TypeQuery& query) {
   return results;
 }
 
-// Operands: the condition's constants, the body's constants, carry.
+// Operands: the condition's constants, the body's constants, carry. A condition with axes is that of a vmapped
+// loop: it runs while any element holds, and the carries of the others stay as they are.
 Types while_types(const TypeQuery& query) {
   const std::int64_t condition_constants = query.parameters().integer("cond_nconsts");
   const std::int64_t body_constants = query.parameters().integer("body_nconsts");
@@ -67,8 +68,15 @@ Types while_types(const TypeQuery& query) {
   condition_arguments.insert(condition_arguments.end(), carry.begin(), carry.end());
   const Types condition =
       call_types(query, "the condition", *query.parameters().jaxpr("cond_jaxpr"), condition_arguments);
-  query.require(condition == Types{{DType::boolean, {}}}, "the condition must return bool[], got {}",
+  query.require(condition.size() == 1 && condition[0].dtype == DType::boolean,
+                "the condition must return one boolean, got {}",
                 condition.size() == 1 ? to_string(condition[0]) : fmt::format("{} outputs", condition.size()));
+  for (const Type& type : carry) {
+    const Shape& batch = condition[0].shape;
+    query.require(type.shape.size() >= batch.size() && std::equal(batch.begin(), batch.end(), type.shape.begin()),
+                  "every carry must begin with the condition's batch axes {}, got {}", to_string(batch),
+                  to_string(type));
+  }
   Types body_arguments = part(query.operands, first, second);
   body_arguments.insert(body_arguments.end(), carry.begin(), carry.end());
   const Types outputs = call_types(query, "the body", *query.parameters().jaxpr("body_jaxpr"), body_arguments);

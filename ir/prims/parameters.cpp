@@ -164,12 +164,16 @@ JaxprPointer called_jaxpr(const Equation& equation) {
 
 std::int64_t platform_position(const Equation& equation, std::string_view platform) {
   constexpr std::string_view key = "platforms";
+  const std::string quoted = fmt::format("'{}'", platform);
   const auto& entries = items(required(equation.parameters, key), key);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     if (std::holds_alternative<Parameter::None>(entries[i].value)) return static_cast<std::int64_t>(i);
     for (const Parameter& entry : items(entries[i], key)) {
       const auto* symbol = std::get_if<Parameter::Symbol>(&entry.value);
-      if (symbol != nullptr && symbol->text == platform) return static_cast<std::int64_t>(i);
+      // Strings keep their quotes.
+      if (symbol != nullptr && (symbol->text == platform || symbol->text == quoted)) {
+        return static_cast<std::int64_t>(i);
+      }
     }
   }
   malformed(key, fmt::format("a list with {} or a default", platform));
