@@ -90,7 +90,7 @@ class CpuPlanner {
     std::int64_t code = 0;
     if (depth > 0 && code_so_far < options_.loop_operations)
       code = unroll_nest(nest, nest_plan, options_.unrolled_operations, complete);
-    if (!complete) mark_indexed(nest);
+    mark_indexed(nest, complete);
     plan_.nests[id] = std::move(nest_plan);
     return code;
   }
@@ -113,10 +113,19 @@ class CpuPlanner {
     return code;
   }
 
-  void mark_indexed(const Nest& nest) {
+  // Straight-line code knows the positions on its axes, but no other operation's value.
+  void mark_indexed(const Nest& nest, bool straight) {
+    const auto known = [&](const std::vector<ir::Index>& indices) {
+      return straight && std::all_of(indices.begin(), indices.end(), [&](const ir::Index& index) {
+               return std::all_of(index.terms.begin(), index.terms.end(), [&](const ir::Index::Term& term) {
+                 return nest.body.ops[term.op].opcode == Opcode::axis;
+               });
+             });
+    };
     for (const ScalarOp& op : nest.body.ops)
-      if (op.opcode == Opcode::read) indexed_[op.array] = true;
-    for (const ir::NestOutput& output : nest.outputs) indexed_[output.result] = true;
+      if (op.opcode == Opcode::read && !known(op.indices)) indexed_[op.array] = true;
+    for (const ir::NestOutput& output : nest.outputs)
+      if (!known(output.indices)) indexed_[output.result] = true;
   }
 
   // Private memory for small classes that a loop's body assigns; rows padded to whole vectors.
