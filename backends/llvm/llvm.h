@@ -33,6 +33,8 @@ struct CompileStatistics {
 
 /// The widest vector, in bits, that this processor runs at full speed (128 where nothing is known).
 int host_vector_bits();
+/// LLVM's name of this processor: "znver4".
+std::string host_name();
 
 /// A compiled Program: immutable, callable from many threads at once.
 class CpuExecutable {

@@ -58,6 +58,10 @@ void generate(llvm::Module& module, llvm::TargetMachine& target, llvm::raw_pwrit
 
 }  // namespace
 
+std::string host_name() {
+  return llvm::sys::getHostCPUName().str();
+}
+
 int host_vector_bits() {
   const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
   if (features.lookup("avx512f") && features.lookup("avx512dq") && features.lookup("avx512vl")) return 512;

@@ -1,0 +1,66 @@
+// The tables of passes, and the driver that runs, times and verifies them.
+#include "compiler/pipeline.h"
+
+#include <array>
+#include <string>
+
+#include "compiler/lower/simplify.h"
+#include "ir/verify.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+constexpr std::array jaxpr_table = {
+    JaxprPass{"simplify", simplify, "no calls; every equation is needed, none is written twice"},
+};
+
+constexpr std::array<ProgramPass, 0> program_table = {
+};
+
+class Stopwatch {
+ public:
+  explicit Stopwatch(std::vector<PassDuration>& times) : times_(times) {}
+
+  template <typename Function>
+  auto time(std::string_view pass, const Function& function) {
+    const auto start = std::chrono::steady_clock::now();
+    auto result = function();
+    times_.push_back({pass, std::chrono::steady_clock::now() - start});
+    return result;
+  }
+
+ private:
+  std::vector<PassDuration>& times_;
+};
+
+}  // namespace
+
+std::span<const JaxprPass> jaxpr_passes() {
+  return jaxpr_table;
+}
+std::span<const ProgramPass> program_passes() {
+  return program_table;
+}
+
+Compilation compile(const ir::Jaxpr& jaxpr, std::span<const Array> constants, const LowerOptions& options,
+                    const std::function<ir::Plan(const ir::Program&)>& plan) {
+  Compilation result;
+  Stopwatch stopwatch(result.times);
+  result.simplified = jaxpr;
+  for (const JaxprPass& pass : jaxpr_table) {
+    result.simplified = stopwatch.time(pass.name, [&] { return pass.run(result.simplified); });
+    ir::verify(result.simplified);
+  }
+  result.program = stopwatch.time("lower", [&] { return lower(result.simplified, constants, options); });
+  ir::verify(result.program);
+  for (const ProgramPass& pass : program_table) {
+    result.program = stopwatch.time(pass.name, [&] { return pass.run(result.program); });
+    ir::verify(result.program);
+  }
+  result.plan = stopwatch.time("plan", [&] { return plan(result.program); });
+  ir::verify(result.program, result.plan);
+  return result;
+}
+
+}  // namespace jaxc::compiler
