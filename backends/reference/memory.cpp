@@ -154,8 +154,8 @@ std::int64_t Memory::address(const Located& place, std::int64_t number) const {
 Value Memory::read(const Located& place, std::int64_t number) {
   const std::int64_t at = address(place, number);
   Region& region = regions_[place.region];
-  if (checks_.values) check_value(region, place, at);
   if (checks_.races && point_) note_read(region, place, at);
+  if (checks_.values) check_value(region, place, at);
   Value value = 0;
   std::memcpy(&value, region.bytes.data() + at, place.width);
   return value;
