@@ -211,7 +211,7 @@ Value* NestEmitter::merge_lanes(std::size_t accumulator, Value* value, int width
   std::vector<std::int64_t> counts;
   for (std::size_t axis : axes)
     counts.push_back(nest_.axes[axis].kind == ir::AxisKind::reduced
-                         ? std::min<std::int64_t>(std::max(plan_.axes[axis].width, 1), nest_.axes[axis].extent)
+                         ? std::clamp<std::int64_t>(nest_.axes[axis].extent, 1, std::max(plan_.axes[axis].width, 1))
                          : counts_[axis]);
   std::vector<std::vector<std::int64_t>> offsets;
   const Lanes lanes = spread(counts, offsets);
