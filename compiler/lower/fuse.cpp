@@ -1,0 +1,231 @@
+// fuse: decides which nests are written into their readers, and does it in program order.
+#include "compiler/lower/fuse.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "compiler/lower/renumber.h"
+#include "compiler/lower/substitute.h"
+#include "ir/region_builder.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+using ir::ArrayId;
+using ir::Block;
+using ir::Index;
+using ir::Nest;
+using ir::Node;
+using ir::NodeId;
+using ir::Opcode;
+using ir::OpId;
+using ir::RegionBuilder;
+using ir::ScalarOp;
+
+constexpr std::size_t largest_body = 600;
+
+/// What a nest's expression costs at one point.
+struct Cost {
+  int arithmetic = 0;
+  int reads = 0;
+};
+
+/// A nest that may be written into its readers.
+struct Candidate {
+  Nest nest;
+  NodeId node = 0;
+  int loop = 0;  ///< the loop whose body holds it
+  Cost cost;
+  std::int64_t points = 1;
+  std::int64_t elements_read = 0;  ///< of the arrays that it reads
+};
+
+std::int64_t point_count(const Nest& nest) {
+  std::int64_t count = 1;
+  for (const ir::Axis& axis : nest.axes) count *= axis.extent;
+  return count;
+}
+
+class Fusion {
+ public:
+  explicit Fusion(ir::Program program)
+      : program_(std::move(program)),
+        reads_(program_.arrays.size()),
+        held_(program_.arrays.size()),
+        updates_(program_.arrays.size()) {}
+
+  ir::Program run() {
+    renumber(program_);
+    count(program_.body);
+    block(program_.body, 0);
+    drop_dead_nodes(program_);
+    sink_views(program_);
+    renumber(program_);
+    return std::move(program_);
+  }
+
+ private:
+  /// Counts reads by nests and uses that need the array itself, and finds the nodes that update it.
+  void count(Block& block) {
+    for (Node& node : block.nodes) {
+      if (auto* nest = std::get_if<Nest>(&node.kind)) {
+        for (const ScalarOp& op : nest->body.ops)
+          if (op.opcode == Opcode::read) ++reads_[op.array];
+        for (const ir::NestOutput& output : nest->outputs) {
+          if (!output.base) continue;
+          ++held_[*output.base];
+          updates_[*output.base].push_back(node.id);
+        }
+      } else {
+        visit_arrays(node, [&](ArrayId& array) { ++held_[array]; });
+        visit_blocks(node, [&](Block& inner) { count(inner); });
+      }
+    }
+    for (ArrayId result : block.results) ++held_[result];
+  }
+
+  void block(Block& block, int loop) {
+    for (Node& node : block.nodes) {
+      if (auto* nest = std::get_if<Nest>(&node.kind)) {
+        rewrite(*nest, node.id, loop);
+        offer(*nest, node.id, loop);
+      } else if (auto* inner = std::get_if<ir::Loop>(&node.kind)) {
+        const int number = ++loops_;
+        if (inner->condition) this->block(*inner->condition, number);
+        this->block(inner->body, number);
+      } else if (auto* branch = std::get_if<ir::Branch>(&node.kind)) {
+        for (Block& part : branch->blocks) this->block(part, loop);
+      } else if (auto* routine = std::get_if<ir::Routine>(&node.kind)) {
+        // A library may stand in for the expansion, so that it reads the routine's inputs alone.
+        const auto outside = std::exchange(candidates_, {});
+        this->block(routine->expansion, ++loops_);
+        candidates_ = outside;
+      }
+    }
+  }
+
+  int weight(const ScalarOp& op) const {
+    switch (op.opcode) {
+      case Opcode::constant:
+      case Opcode::axis:
+      case Opcode::argument:
+      case Opcode::read:
+      case Opcode::convert:
+      case Opcode::bitcast:
+      case Opcode::element:
+        return 0;
+      case Opcode::div:
+      case Opcode::rem:
+      case Opcode::sqrt:
+      case Opcode::fma:
+        return 8;
+      case Opcode::call: {
+        const std::string_view callee = program_.functions[op.immediate].name;
+        return callee.find("_from_") != std::string_view::npos ? 2 : 20;
+      }
+      case Opcode::branch:
+      case Opcode::repeat:
+        return 50;
+      default:
+        return 1;
+    }
+  }
+
+  void offer(const Nest& nest, NodeId node, int loop) {
+    if (nest.reduction || nest.outputs.size() != 1 || nest.outputs[0].base) return;
+    const ir::NestOutput& output = nest.outputs[0];
+    if (output.indices.size() != nest.axes.size() || nest.body.ops.size() > largest_body / 2) return;
+    for (std::size_t k = 0; k < output.indices.size(); ++k) {
+      const Index& index = output.indices[k];
+      if (index.offset != 0 || index.terms.size() != 1 || index.terms[0].coefficient != 1) return;
+      const ScalarOp& op = nest.body.ops[index.terms[0].op];
+      if (op.opcode != Opcode::axis || op.immediate != k) return;
+    }
+    Candidate candidate{nest, node, loop, {}, point_count(nest), 0};
+    for (const ScalarOp& op : nest.body.ops) {
+      candidate.cost.arithmetic += weight(op);
+      if (op.opcode != Opcode::read) continue;
+      ++candidate.cost.reads;
+      candidate.elements_read += element_count(program_.arrays[op.array].shape);
+    }
+    candidates_.insert_or_assign(output.result, std::move(candidate));
+  }
+
+  /// Whether a node between the two, or the later one, updates an array that the candidate reads: reading it
+  /// later would keep the old value alive and force a copy.
+  bool keeps_old_value(const Candidate& candidate, NodeId reader) const {
+    for (const ScalarOp& op : candidate.nest.body.ops) {
+      if (op.opcode != Opcode::read) continue;
+      for (NodeId update : updates_[op.array])
+        if (candidate.node < update && update <= reader) return true;
+    }
+    return false;
+  }
+
+  bool profitable(const Candidate& candidate, ArrayId array, const Nest& reader, int loop) const {
+    const Cost& cost = candidate.cost;
+    const bool view = cost.arithmetic == 0 && cost.reads <= 1;
+    const bool formula = cost.reads == 0 && cost.arithmetic <= 8;
+    if (candidate.loop != loop)  // a step of the loop would compute it again
+      return (view || formula) && (cost.reads == 0 || candidate.elements_read < candidate.points);
+    if (view || formula) return true;
+    if (held_[array] != 0 || point_count(reader) > candidate.points) return false;
+    if (reads_[array] <= 1) return true;
+    return cost.arithmetic * reads_[array] <= 4 && cost.reads <= 2;
+  }
+
+  void rewrite(Nest& nest, NodeId node, int loop) {
+    RegionBuilder builder;
+    std::vector<OpId> numbers;
+    const auto renumbered = [&](Index& index) {
+      for (Index::Term& term : index.terms) term.op = numbers[term.op];
+    };
+    for (const ScalarOp& original : nest.body.ops) {
+      ScalarOp op = original;
+      for (OpId& argument : op.arguments) argument = numbers[argument];
+      for (Index& index : op.indices) renumbered(index);
+      const Candidate* candidate = op.opcode == Opcode::read ? find(op.array) : nullptr;
+      const bool inlined = candidate != nullptr && builder.size() + candidate->nest.body.ops.size() <= largest_body &&
+                           profitable(*candidate, op.array, nest, loop) && !keeps_old_value(*candidate, node);
+      if (!inlined) {
+        numbers.push_back(append_folded(builder, std::move(op)));
+      } else if (op.arguments.empty()) {
+        numbers.push_back(substitute(builder, candidate->nest.body, op.indices, std::nullopt));
+      } else {
+        const OpId value = substitute(builder, candidate->nest.body, op.indices, op.arguments[0]);
+        numbers.push_back(builder.select(op.arguments[0], value, op.arguments[1]));
+      }
+    }
+    std::vector<OpId> results;
+    for (OpId result : nest.body.results) results.push_back(numbers[result]);
+    for (ir::NestOutput& output : nest.outputs) {
+      for (Index& index : output.indices) renumbered(index);
+      if (output.guard) output.guard = numbers[*output.guard];
+    }
+    nest.body = builder.finish(std::move(results));
+    drop_dead_operations(nest);
+  }
+
+  const Candidate* find(ArrayId array) const {
+    const auto found = candidates_.find(array);
+    return found == candidates_.end() ? nullptr : &found->second;
+  }
+
+  ir::Program program_;
+  std::vector<int> reads_;                    ///< by nests, per array
+  std::vector<int> held_;                     ///< other uses, per array
+  std::vector<std::vector<NodeId>> updates_;  ///< nests whose base it is, per array
+  std::unordered_map<ArrayId, Candidate> candidates_;
+  int loops_ = 0;
+};
+
+}  // namespace
+
+ir::Program fuse(const ir::Program& program) {
+  return Fusion(program).run();
+}
+
+}  // namespace jaxc::compiler
