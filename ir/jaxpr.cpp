@@ -1,6 +1,7 @@
 // Jaxpr: types of atoms and structural equality.
 #include "ir/jaxpr.h"
 
+#include <algorithm>
 #include <bit>
 #include <set>
 

@@ -39,7 +39,7 @@ char Lexer::at(std::size_t distance) const {
 bool Lexer::skip_blank() {
   bool new_line = false;
   while (offset_ < text().size()) {
-    if (current() == '#') {
+    if (at_comment()) {
       offset_ = std::min(text().find('\n', offset_), text().size());
     } else if (is_blank(current())) {
       new_line |= current() == '\n';
@@ -49,6 +49,10 @@ bool Lexer::skip_blank() {
     }
   }
   return new_line;
+}
+
+bool Lexer::at_comment() const {
+  return current() == '#' && (offset_ == 0 || is_blank(text()[offset_ - 1]));
 }
 
 char Lexer::peek() {

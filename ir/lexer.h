@@ -26,7 +26,8 @@ class Lexer {
   std::string_view text_since(std::size_t start) const { return text().substr(start, offset_ - start); }
   std::string_view text() const { return source_.text(); }
 
-  /// Skips blanks, new lines and comments; true when there was a new line.
+  /// Skips blanks, new lines and comments, which are from a "#" after a blank to the end of the line; true when there
+  /// was a new line.
   bool skip_blank();
   /// The next character; '\0' at the end. No blanks are skipped.
   char current() const { return at(0); }
@@ -68,6 +69,7 @@ class Lexer {
   std::optional<double> take_real(bool& is_integer);
   std::optional<Number> take_scalar();
   void match_braces();
+  bool at_comment() const;
 
   const Source& source_;
   std::size_t offset_ = 0;

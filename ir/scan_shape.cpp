@@ -1,6 +1,7 @@
 // ScanShape: the groups of a scan's operands and results, from either printed form.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "ir/jaxpr.h"

@@ -234,39 +234,35 @@ class ValueParser {
     return Parameter{std::move(dict)};
   }
 
-  /// The text up to the "]" that ends the parameters or up to the next parameter.
+  /// The text up to the "]" that ends the parameters or up to the next parameter; blanks become one.
   Parameter read_text() {
     lexer_.skip_blank();
     const std::size_t start = lexer_.offset();
-    std::size_t end = start;
-    std::vector<char> open;
-    bool after_blank = true;
+    std::string text;
+    std::string open;  // the closing brackets to come
     while (true) {
+      const std::size_t piece = lexer_.offset();
+      lexer_.skip_blank();
+      const bool after_blank = lexer_.offset() != piece || piece == start;
       const char next = lexer_.current();
-      if (next == '\0') lexer_.fail_at(start, fmt::format("the value of {} does not end", key_));
+      if (lexer_.offset() == lexer_.text().size()) {
+        lexer_.fail_at(start, fmt::format("the value of {} does not end", key_));
+      }
       if (open.empty() && (next == ']' || (after_blank && at_key()))) break;
-      if (const std::string_view word = lexer_.word_here(); !word.empty()) {
-        lexer_.seek(lexer_.offset() + word.size());
-        end = lexer_.offset();
-        after_blank = false;
-        continue;
+      if (after_blank && !text.empty()) text += ' ';
+      const std::size_t token = lexer_.offset();
+      const bool is_quoted = (next == '\'' || next == '"') && lexer_.take_string();
+      if (!is_quoted && lexer_.take_word().empty()) {
+        if (next == '(' || next == '[' || next == '{') open += next == '(' ? ')' : next == '[' ? ']' : '}';
+        if (next == ')' || next == ']' || next == '}') {
+          if (open.empty() || open.back() != next) lexer_.fail(fmt::format("'{}' closes nothing", next));
+          open.pop_back();
+        }
+        lexer_.seek(token + 1);
       }
-      if (next == '\'' || next == '"') {
-        if (!lexer_.take_string()) lexer_.seek(lexer_.offset() + 1);
-        end = lexer_.offset();
-        after_blank = false;
-        continue;
-      }
-      if (next == '(' || next == '[' || next == '{') open.push_back(next == '(' ? ')' : next == '[' ? ']' : '}');
-      if (next == ')' || next == ']' || next == '}') {
-        if (open.empty() || open.back() != next) lexer_.fail(fmt::format("'{}' closes nothing", next));
-        open.pop_back();
-      }
-      lexer_.seek(lexer_.offset() + 1);
-      after_blank = next == ' ' || next == '\n' || next == '\t' || next == '\r';
-      if (!after_blank) end = lexer_.offset();
+      text += lexer_.text_since(token);
     }
-    return symbol(lexer_.text().substr(start, end - start));
+    return symbol(text);
   }
 
   Lexer& lexer_;

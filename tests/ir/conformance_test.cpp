@@ -1,6 +1,8 @@
-// Every conformance program parses, verifies, and prints to a text that parses back.
+// Every conformance program, and programs that older versions of JAX printed, parses, verifies, and prints to a text
+// that parses back.
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -14,8 +16,11 @@ namespace {
 
 std::vector<std::filesystem::path> programs() {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(JAXC_TEST_DATA "/conformance")) {
-    if (entry.path().extension() == ".jaxpr") paths.push_back(entry.path());
+  for (const char* folder : {"conformance", "versions"}) {
+    const std::filesystem::path data = JAXC_TEST_DATA;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(data / folder)) {
+      if (entry.path().extension() == ".jaxpr") paths.push_back(entry.path());
+    }
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -44,8 +49,14 @@ TEST_P(Conformance, Verifies) {
   EXPECT_NO_THROW(verify(jaxpr));
 }
 
-INSTANTIATE_TEST_SUITE_P(Programs, Conformance, testing::ValuesIn(programs()),
-                         [](const auto& info) { return info.param.stem().string(); });
+/// "0_4_30_relu": the file's path below the data folder, in letters that a test's name may have.
+std::string test_name(const testing::TestParamInfo<std::filesystem::path>& info) {
+  std::string name = info.param.parent_path().filename().string() + "_" + info.param.stem().string();
+  std::replace_if(name.begin(), name.end(), [](char character) { return std::isalnum(character) == 0; }, '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, Conformance, testing::ValuesIn(programs()), test_name);
 
 }  // namespace
 }  // namespace jaxc::ir
