@@ -313,14 +313,15 @@ std::vector<Value> KernelEmitter::indices(const RegionValues& scope, const NestS
 }
 
 Value KernelEmitter::read(const ir::ScalarOp& op, const RegionValues& scope, const NestState& state) {
-  const auto load = [&] { return arrays_.load(op.array, indices(scope, state, op.indices, op.array)); };
-  if (op.arguments.empty()) return load();
+  std::vector<Value> at = indices(scope, state, op.indices, op.array);
+  if (op.arguments.empty()) return arrays_.load(op.array, at);
   const Value guard = scope.values[op.arguments[0]];
   const Value fallback = scope.values[op.arguments[1]];
-  if (const auto known = module_.constant_of(guard)) return *known != 0 ? load() : fallback;
-  const Variable result = module_.variable(fallback);
-  module_.if_then(guard, [&] { module_.write(result, load()); });
-  return module_.read(result);
+  const auto known = module_.constant_of(guard);
+  if (arrays_.count(op.array) == 0 || (known && *known == 0)) return fallback;
+  // A load of element 0 whose value is dropped: drivers move loads out of branches, and so each must be in bounds.
+  for (Value& index : at) index = module_.select(guard, index, module_.integer(index.kind, 0));
+  return module_.select(guard, arrays_.load(op.array, at), fallback);
 }
 
 void KernelEmitter::store_outputs(NestState& state, std::span<const Value> values) {

@@ -74,6 +74,16 @@ bool is_identity(IntegerBinary operation, std::int64_t constant, bool on_right) 
 
 }  // namespace
 
+std::optional<Value> Module::State::narrow(Value value) {
+  if (value.kind != Kind::i64) return std::nullopt;
+  if (const auto source = widened.find(value.id); source != widened.end()) return source->second;
+  const auto constant_value = integer_constants.find(value.id);
+  if (constant_value == integer_constants.end()) return std::nullopt;
+  const std::int64_t number = constant_value->second;
+  if (number != static_cast<std::int32_t>(number)) return std::nullopt;
+  return Value{constant(Kind::i32, static_cast<std::uint32_t>(number)), Kind::i32};
+}
+
 Value Module::State::unary(spv::Op operation, Kind result, Value operand) {
   return {builder.createUnaryOp(operation, type(result), operand.id), result};
 }
@@ -123,6 +133,10 @@ Value Module::compare(IntegerCompare operation, Value left, Value right) {
   const auto right_constant = constant_of(right);
   // Sign extension keeps the order of unsigned values of one width.
   if (left_constant && right_constant) return boolean(fold(operation, *left_constant, *right_constant));
+  // Narrow operands are compared as they are: cheaper, and lavapipe 22.3.6 gets such a comparison wrong.
+  const auto narrow_left = state_->narrow(left);
+  const auto narrow_right = state_->narrow(right);
+  if (narrow_left && narrow_right) return compare(operation, *narrow_left, *narrow_right);
   static constexpr spv::Op opcodes[] = {spv::OpIEqual,    spv::OpINotEqual,      spv::OpSLessThan,
                                         spv::OpULessThan, spv::OpSLessThanEqual, spv::OpULessThanEqual};
   return state_->binary(opcodes[static_cast<int>(operation)], Kind::boolean, left, right);
@@ -232,7 +246,12 @@ Value Module::resize_signed(Value operand, Kind kind) {
   state_->expect(is_integer(operand.kind) && is_integer(kind), "an integer conversion", operand, {0, kind});
   if (operand.kind == kind) return operand;
   if (const auto constant = constant_of(operand)) return integer(kind, *constant);
-  return state_->unary(spv::OpSConvert, kind, operand);
+  if (const auto source = state_->widened.find(operand.id); source != state_->widened.end()) {
+    return resize_signed(source->second, kind);
+  }
+  const Value result = state_->unary(spv::OpSConvert, kind, operand);
+  if (operand.kind == Kind::i32 && kind == Kind::i64) state_->widened.emplace(result.id, operand);
+  return result;
 }
 
 Value Module::signed_to_float(Value operand, Kind kind) {

@@ -28,6 +28,7 @@ struct Module::State {
   bool uses_f64 = false;
   std::map<std::pair<Kind, std::uint64_t>, spv::Id> constants;
   std::unordered_map<spv::Id, std::int64_t> integer_constants;
+  std::unordered_map<spv::Id, Value> widened;  ///< i64 values that extend the sign of an i32
   std::map<spv::BuiltIn, spv::Id> built_ins;
   std::unordered_map<spv::Id, spv::Function*> functions;
 
@@ -41,6 +42,8 @@ struct Module::State {
   void loop(const std::function<Value()>& condition, const Emit& body, const Emit& advance);
   void expect(bool fits, std::string_view operation, Value left, Value right) const;
 
+  /// The i32 whose sign extension an i64 value is, where that is known.
+  std::optional<Value> narrow(Value value);
   Value unary(spv::Op operation, Kind result, Value operand);
   Value binary(spv::Op operation, Kind result, Value left, Value right);
   /// A GLSL.std.450 instruction.
