@@ -71,6 +71,7 @@ class Writer {
       std::vector<Type> types;
       for (Variable output : original.outputs) types.push_back(jaxpr.type(output));
       const Atoms outputs = rewrite(std::move(equation), types);
+      if (outputs.size() != types.size()) throw InternalError("simplify: an equation that was not verified");
       for (std::size_t k = 0; k < outputs.size(); ++k) values[original.outputs[k].index] = outputs[k];
     }
     Atoms outputs;
@@ -234,6 +235,7 @@ class Writer {
       Equation copy = **it;
       std::vector<Type> types;
       for (Variable output : copy.outputs) types.push_back(body.type(output));
+      copy.outputs.clear();
       for (Atom& input : copy.inputs)
         if (const auto* variable = std::get_if<Variable>(&input)) input = outside[variable->index].value();
       const Atoms values = emit(std::move(copy), types);
