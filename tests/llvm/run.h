@@ -42,6 +42,10 @@ inline std::vector<Array> run(const ir::Program& program, const ir::Plan& plan, 
   return run(CpuExecutable(program, plan, options), types, inputs);
 }
 
+inline bool is_nan(const Array& array, std::size_t element) {
+  return std::isnan(compiler::load<std::complex<double>>(array)[element].real());
+}
+
 /// Empty when |got - want| <= rtol (|want| + max |want|), exactly for integers; else the first difference.
 inline std::string disagreement(const Array& got, const Array& want, double rtol) {
   if (got.type() != want.type()) return "type " + to_string(got.type()) + " instead of " + to_string(want.type());
