@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "compiler/lower/fuse.h"
+#include "compiler/lower/fuse.h"
 #include "compiler/lower/simplify.h"
 #include "ir/verify.h"
 
@@ -15,7 +17,9 @@ constexpr std::array jaxpr_table = {
     JaxprPass{"simplify", simplify, "no calls; every equation is needed, none is written twice"},
 };
 
-constexpr std::array<ProgramPass, 0> program_table = {
+constexpr std::array program_table = {
+    ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
+    ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
 };
 
 class Stopwatch {
