@@ -43,6 +43,7 @@ std::optional<Atom> literal_of(const Type& type, std::optional<std::int64_t> val
     return Literal{type, static_cast<double>(*value)};
   if (type.dtype == DType::boolean) return Literal{type, *value != 0};
   if (!is_integer(type.dtype) || !fits(type.dtype, *value)) return std::nullopt;
+  if (is_unsigned_integer(type.dtype)) return Literal{type, static_cast<std::uint64_t>(*value)};
   return Literal{type, *value};
 }
 
