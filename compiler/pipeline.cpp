@@ -5,7 +5,6 @@
 #include <string>
 
 #include "compiler/lower/fuse.h"
-#include "compiler/lower/fuse.h"
 #include "compiler/lower/simplify.h"
 #include "ir/verify.h"
 
