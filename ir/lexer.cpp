@@ -67,7 +67,7 @@ bool Lexer::take(char character) {
 }
 
 void Lexer::expect(char character, std::string_view where) {
-  if (!take(character)) fail(fmt::format("expected '{}' {}, got {}", character, where, next_for_message()));
+  if (!take(character)) fail_expecting("'{}' {}", character, where);
 }
 
 bool Lexer::take_keyword(std::string_view word) {
@@ -246,9 +246,17 @@ void Lexer::match_braces() {
 std::size_t Lexer::closing_brace(std::size_t offset) const {
   const auto found = std::lower_bound(braces_.begin(), braces_.end(), std::pair(offset, std::size_t{0}));
   if (found == braces_.end() || found->first != offset || found->second == std::string_view::npos) {
-    fail_at(offset, "this '{' has no matching '}'");
+    fail_at(offset, "this '{{' has no matching '}}'");
   }
   return found->second;
+}
+
+void Lexer::fail_text(std::size_t offset, fmt::string_view format, fmt::format_args arguments) const {
+  source_.fail(offset, fmt::vformat(format, arguments));
+}
+
+void Lexer::fail_expecting_text(fmt::string_view format, fmt::format_args arguments) const {
+  fail("expected {}, got {}", fmt::vformat(format, arguments), next_for_message());
 }
 
 std::string Lexer::next_for_message() const {

@@ -1,6 +1,8 @@
 // Lexer: reads the tokens of a jaxpr's text on demand, because its parameters hold Python's free forms.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <complex>
 #include <cstdint>
 #include <optional>
@@ -58,14 +60,29 @@ class Lexer {
   /// The place of the `}` that closes the `{` at `offset`. Throws Error when there is none.
   std::size_t closing_brace(std::size_t offset) const;
 
-  /// Throws Error at the next character.
-  [[noreturn]] void fail(std::string_view message) const { source_.fail(offset_, message); }
-  [[noreturn]] void fail_at(std::size_t offset, std::string_view message) const { source_.fail(offset, message); }
-  /// What is next, for messages: "'x'" or "the end of the text".
-  std::string next_for_message() const;
+  /// Throws Error at the next character, or at another place.
+  template <typename... Arguments>
+  [[noreturn]] void fail(fmt::format_string<Arguments...> format, const Arguments&... arguments) const {
+    fail_text(offset_, format, fmt::make_format_args(arguments...));
+  }
+  template <typename... Arguments>
+  [[noreturn]] void fail_at(std::size_t offset, fmt::format_string<Arguments...> format,
+                            const Arguments&... arguments) const {
+    fail_text(offset, format, fmt::make_format_args(arguments...));
+  }
+  /// Throws the Error "expected ..., got ..." with what is next.
+  template <typename... Arguments>
+  [[noreturn]] void fail_expecting(fmt::format_string<Arguments...> format, const Arguments&... arguments) const {
+    fail_expecting_text(format, fmt::make_format_args(arguments...));
+  }
   const Source& source() const { return source_; }
 
  private:
+  /// "'x'" or "the end of the text".
+  std::string next_for_message() const;
+  // Not inlined: the readers recurse, and their frames must be small.
+  [[noreturn]] void fail_text(std::size_t offset, fmt::string_view format, fmt::format_args arguments) const;
+  [[noreturn]] void fail_expecting_text(fmt::string_view format, fmt::format_args arguments) const;
   std::optional<double> take_real(bool& is_integer);
   std::optional<Number> take_scalar();
   void match_braces();

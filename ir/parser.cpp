@@ -65,7 +65,7 @@ class Parser : public ProgramReader {
   Jaxpr parse() {
     const JaxprPointer program = read_program();
     if (lexer_.peek() != '\0') {
-      lexer_.fail(fmt::format("expected the end of the text, got {}", lexer_.next_for_message()));
+      lexer_.fail_expecting("the end of the text");
     }
     return *program;
   }
@@ -94,21 +94,21 @@ class Parser : public ProgramReader {
     lexer_.skip_blank();
     const std::size_t start = lexer_.offset();
     const std::string_view name = lexer_.take_dotted_word();
-    if (name.empty()) lexer_.fail(fmt::format("expected a name after let, got {}", lexer_.next_for_message()));
-    lexer_.expect('=', fmt::format("after let {}", name));
-    if (lexer_.peek() != '{') lexer_.expect('{', fmt::format("for the jaxpr {}", name));
+    if (name.empty()) lexer_.fail_expecting("a name after let");
+    lexer_.expect('=', "after the name of a let");
+    if (lexer_.peek() != '{') lexer_.fail_expecting("'{{' for the jaxpr {}", name);
     if (!scope.lets.emplace(name, Let{lexer_.offset(), nullptr, false}).second) {
-      lexer_.fail_at(start, fmt::format("the jaxpr {} is defined twice", name));
+      lexer_.fail_at(start, "the jaxpr {} is defined twice", name);
     }
     lexer_.seek(lexer_.closing_brace(lexer_.offset()) + 1);
     if (!lexer_.take_keyword("in")) {
-      lexer_.fail(fmt::format("expected 'in' after the jaxpr {}, got {}", name, lexer_.next_for_message()));
+      lexer_.fail_expecting("'in' after the jaxpr {}", name);
     }
   }
 
   JaxprPointer read_let(Scope& scope, std::string_view name, Let& let) {
     if (let.jaxpr != nullptr) return let.jaxpr;
-    if (let.is_open) lexer_.fail(fmt::format("the jaxpr {} contains itself", name));
+    if (let.is_open) lexer_.fail("the jaxpr {} contains itself", name);
     const std::size_t start = lexer_.offset();
     const Temporarily<Scope*> there(scope_, &scope);
     const Temporarily<bool> open(let.is_open, true);
@@ -122,7 +122,7 @@ class Parser : public ProgramReader {
     lexer_.expect('{', "for a jaxpr");
     const Nesting nesting(depth, lexer_);
     if (!lexer_.take_keyword("lambda")) {
-      lexer_.fail(fmt::format("expected 'lambda' after '{{', got {}", lexer_.next_for_message()));
+      lexer_.fail_expecting("'lambda' after '{{'");
     }
     Draft draft;
     while (at_binder()) draft.jaxpr->constants.push_back(read_binder(draft));
@@ -130,7 +130,7 @@ class Parser : public ProgramReader {
     while (at_binder()) draft.jaxpr->inputs.push_back(read_binder(draft));
     lexer_.expect('.', "after the inputs");
     if (!lexer_.take_keyword("let")) {
-      lexer_.fail(fmt::format("expected 'let' after the inputs, got {}", lexer_.next_for_message()));
+      lexer_.fail_expecting("'let' after the inputs");
     }
     while (!at_outputs()) {
       if (!lexer_.take(';')) read_equation(draft);
@@ -158,7 +158,7 @@ class Parser : public ProgramReader {
     if (name == "_") {
       draft.dropped.push_back(variable);
     } else if (!draft.variables.emplace(name, variable).second) {
-      lexer_.fail_at(start, fmt::format("the variable {} is defined twice", name));
+      lexer_.fail_at(start, "the variable {} is defined twice", name);
     }
     return variable;
   }
@@ -200,12 +200,12 @@ class Parser : public ProgramReader {
     lexer_.skip_blank();
     const std::size_t name_start = lexer_.offset();
     const std::string_view name = lexer_.take_dotted_word();
-    if (name.empty()) lexer_.fail(fmt::format("expected a primitive, got {}", lexer_.next_for_message()));
+    if (name.empty()) lexer_.fail_expecting("a primitive");
     const std::optional<Primitive> listed = primitive_from_name(name);
     if (listed) {
       equation.primitive = *listed;
     } else if (const auto reason = refusal(name)) {
-      lexer_.fail_at(name_start, fmt::format("{}: {}", name, *reason));
+      lexer_.fail_at(name_start, "{}: {}", name, *reason);
     }
     if (lexer_.current() == '[') {
       const bool is_call = kind(equation.primitive) == Kind::call;
@@ -236,7 +236,7 @@ class Parser : public ProgramReader {
     if (name == "_") {
       draft.dropped.push_back(variable);
     } else if (!draft.variables.emplace(name, variable).second) {
-      lexer_.fail_at(offset, fmt::format("the variable {} is defined twice", name));
+      lexer_.fail_at(offset, "the variable {} is defined twice", name);
     }
   }
 
@@ -247,9 +247,9 @@ class Parser : public ProgramReader {
       lexer_.skip_blank();
       const std::size_t start = lexer_.offset();
       const std::string_view key = lexer_.take_word();
-      if (key.empty()) lexer_.fail(fmt::format("expected a parameter or ']', got {}", lexer_.next_for_message()));
-      if (parameters.find(key) != nullptr) lexer_.fail_at(start, fmt::format("the parameter {} is given twice", key));
-      lexer_.expect('=', fmt::format("after the parameter {}", key));
+      if (key.empty()) lexer_.fail_expecting("a parameter or ']'");
+      if (parameters.find(key) != nullptr) lexer_.fail_at(start, "the parameter {} is given twice", key);
+      lexer_.expect('=', "after the name of a parameter");
       parameters.entries.push_back({std::string(key), parse_value(lexer_, *this, key)});
     }
   }
@@ -279,7 +279,7 @@ class Parser : public ProgramReader {
     }
     if (is_number) return Word::literal;
     if (new_line && (next == '[' || primitive_from_name(word) || refusal(word))) return Word::next_equation;
-    lexer_.fail(fmt::format("the variable {} is used before it is defined", word));
+    lexer_.fail("the variable {} is used before it is defined", word);
   }
 
   /// Whether binders and "=" come next.
@@ -328,9 +328,9 @@ class Parser : public ProgramReader {
     } else if (const auto number = lexer_.take_number()) {
       value = *number;
     } else if (!word.empty()) {
-      lexer_.fail(fmt::format("the variable {} is used before it is defined", word));
+      lexer_.fail("the variable {} is used before it is defined", word);
     } else {
-      lexer_.fail(fmt::format("expected a variable or a literal, got {}", lexer_.next_for_message()));
+      lexer_.fail_expecting("a variable or a literal");
     }
     if (lexer_.current() != ':') {
       untyped.literals.push_back({index, start, value});
@@ -385,8 +385,7 @@ class Parser : public ProgramReader {
       std::erase_if(candidates, [&](Variable candidate) { return jaxpr.type(candidate) != type; });
     }
     if (candidates.size() != 1) {
-      lexer_.fail_at(offset, fmt::format("_ may be any of {} values here; give the values that are used a name",
-                                         candidates.size()));
+      lexer_.fail_at(offset, "_ may be any of {} values here; give the values that are used a name", candidates.size());
     }
     return candidates[0];
   }
@@ -399,7 +398,7 @@ class Parser : public ProgramReader {
       lexer_.skip_blank();
       jaxpr.outputs.push_back(read_atom(draft, jaxpr.outputs.size(), untyped));
       if (!lexer_.take(',') && lexer_.peek() != ')') {
-        lexer_.fail(fmt::format("expected ',' or ')' after an output, got {}", lexer_.next_for_message()));
+        lexer_.fail_expecting("',' or ')' after an output");
       }
     }
     std::vector<std::pair<std::size_t, Scalar>> values;
@@ -429,8 +428,8 @@ class Parser : public ProgramReader {
       const bool is_unused = has_caller && caller_->is_dropped[entry.index];
       const bool is_certain = candidates.size() == 1 || (!has_caller && candidates.size() == untyped.dropped.size());
       if (candidates.empty() || !(is_unused || is_certain)) {
-        lexer_.fail_at(entry.offset, fmt::format("_ may be any of {} values here; give the values that are used a name",
-                                                 candidates.size()));
+        lexer_.fail_at(entry.offset, "_ may be any of {} values here; give the values that are used a name",
+                       candidates.size());
       }
       jaxpr.outputs[entry.index] = candidates[std::min(position, candidates.size() - 1)];
     }
@@ -459,8 +458,8 @@ class Parser : public ProgramReader {
     if (!lexer_.take(':')) return;
     lexer_.expect('{', "before effects");
     if (lexer_.peek() != '}') {
-      lexer_.fail(fmt::format("{}: effects order computations by more than their values; remove the effect",
-                              lexer_.word_here().empty() ? "effect" : lexer_.word_here()));
+      lexer_.fail("{}: effects order computations by more than their values; remove the effect",
+                  lexer_.word_here().empty() ? "effect" : lexer_.word_here());
     }
     lexer_.expect('}', "after effects");
   }
@@ -473,7 +472,7 @@ class Parser : public ProgramReader {
     } catch (const LocatedError&) {
       throw;
     } catch (const Error& error) {
-      lexer_.fail_at(offset, error.what());
+      lexer_.fail_at(offset, "{}", error.what());
     }
   }
 

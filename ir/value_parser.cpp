@@ -82,7 +82,7 @@ class ValueParser {
       std::optional<Parameter> value = at_end() ? symbol("") : read_value();
       if (value && at_end()) return checked(std::move(*value), start);
       if (has_jaxpr_) {
-        lexer_.fail(fmt::format("expected ']' or another parameter after {}, got {}", key_, lexer_.next_for_message()));
+        lexer_.fail_expecting("']' or another parameter after {}", key_);
       }
       lexer_.seek(start);
     }
@@ -106,7 +106,7 @@ class ValueParser {
   Parameter checked(Parameter value, std::size_t start) {
     const auto* const text = std::get_if<Parameter::Symbol>(&value.value);
     if (text != nullptr && is_jaxpr(key_) && !text->text.empty() && is_word_start(text->text.front())) {
-      lexer_.fail_at(start, fmt::format("no let defines the jaxpr {}", text->text));
+      lexer_.fail_at(start, "no let defines the jaxpr {}", text->text);
     }
     return value;
   }
@@ -246,7 +246,7 @@ class ValueParser {
       const bool after_blank = lexer_.offset() != piece || piece == start;
       const char next = lexer_.current();
       if (lexer_.offset() == lexer_.text().size()) {
-        lexer_.fail_at(start, fmt::format("the value of {} does not end", key_));
+        lexer_.fail_at(start, "the value of {} does not end", key_);
       }
       if (open.empty() && (next == ']' || (after_blank && at_key()))) break;
       if (after_blank && !text.empty()) text += ' ';
@@ -255,7 +255,7 @@ class ValueParser {
       if (!is_quoted && lexer_.take_word().empty()) {
         if (next == '(' || next == '[' || next == '{') open += next == '(' ? ')' : next == '[' ? ']' : '}';
         if (next == ')' || next == ']' || next == '}') {
-          if (open.empty() || open.back() != next) lexer_.fail(fmt::format("'{}' closes nothing", next));
+          if (open.empty() || open.back() != next) lexer_.fail("'{}' closes nothing", next);
           open.pop_back();
         }
         lexer_.seek(token + 1);
