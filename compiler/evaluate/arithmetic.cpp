@@ -4,6 +4,7 @@
 #include "compiler/evaluate/elementwise.h"
 #include "compiler/evaluate/indices.h"
 #include "compiler/evaluate/scalar_math.h"
+#include "compiler/evaluate/small_float.h"
 #include "ir/prims/parameters.h"
 
 namespace jaxc::compiler {
@@ -109,11 +110,20 @@ T clamped(T low, T x, T high) {
   return math::minimum(math::maximum(low, x), high);
 }
 
-template <typename T>
-T next_after(DType dtype, T from, T to) {
+// The neighbour of `from` towards `to` in a format of up to 16 bits, whose codes order magnitudes.
+double small_next_after(DType dtype, double from, double to) {
+  if (std::isnan(from) || std::isnan(to)) return std::numeric_limits<double>::quiet_NaN();
+  if (from == to) return to;
+  if (from == 0) return std::copysign(decode_small_float(dtype, 1), to);
+  const bool outwards = (to > from) == (from > 0);
+  const std::uint32_t code = encode_small_float(dtype, std::fabs(from));
+  return std::copysign(decode_small_float(dtype, outwards ? code + 1 : code - 1), from);
+}
+
+double next_after(DType dtype, double from, double to) {
   if (dtype == DType::f32) return std::nextafter(static_cast<float>(from), static_cast<float>(to));
-  if (dtype == DType::f64) return std::nextafter(static_cast<double>(from), static_cast<double>(to));
-  throw Error(fmt::format("nextafter: is evaluated for f32 and f64, got {}", name(dtype)));
+  if (dtype == DType::f64) return std::nextafter(from, to);
+  return small_next_after(dtype, from, to);
 }
 
 }  // namespace
@@ -185,10 +195,7 @@ Results clamp(const Application& a) {
 }
 Results nextafter(const Application& a) {
   const DType dtype = computing_dtype(a);
-  return visit_real(dtype, [&]<typename T>(T) -> Results {
-    if constexpr (is_floating_value<T>) return map_elements<T>(a, [&](T x, T y) { return next_after(dtype, x, y); });
-    throw InternalError("nextafter: a floating dtype was expected");
-  });
+  return map_elements<double>(a, [&](double from, double to) { return next_after(dtype, from, to); });
 }
 
 Results logical_not(const Application& a) {

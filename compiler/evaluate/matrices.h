@@ -89,7 +89,14 @@ bool all_finite(const Matrix<T>& matrix) {
 /// Fills with NaN.
 template <typename T>
 void invalidate(Matrix<T>& matrix) {
-  for (T& element : matrix.elements) element = T(std::numeric_limits<RealOf<T>>::quiet_NaN());
+  constexpr RealOf<T> nan = std::numeric_limits<RealOf<T>>::quiet_NaN();
+  for (T& element : matrix.elements) {
+    if constexpr (is_complex_value<T>) {
+      element = T(nan, nan);
+    } else {
+      element = nan;
+    }
+  }
 }
 
 /// Splits an array into the matrices of its last `rank` axes (a vector is one column).

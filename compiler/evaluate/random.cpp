@@ -1,12 +1,10 @@
 // Evaluation of threefry keys and of random bits.
-//
-// Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (2011).
 #include <array>
-#include <bit>
 #include <cstring>
 
 #include "compiler/evaluate/application.h"
 #include "compiler/evaluate/indices.h"
+#include "compiler/evaluate/threefry.h"
 #include "compiler/evaluate/values.h"
 
 namespace jaxc::compiler {
@@ -16,22 +14,6 @@ namespace {
 using Results = std::vector<Array>;
 using Word = std::uint32_t;
 using Pair = std::array<Word, 2>;
-
-Pair threefry(Pair key, Pair counter) {
-  constexpr int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
-  const std::array<Word, 3> schedule = {key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDA};
-  Word x = counter[0] + schedule[0];
-  Word y = counter[1] + schedule[1];
-  for (Word round = 0; round < 5; ++round) {
-    for (int rotation : rotations[round % 2]) {
-      x += y;
-      y = std::rotl(y, rotation) ^ x;
-    }
-    x += schedule[(round + 1) % 3];
-    y += schedule[(round + 2) % 3] + round + 1;
-  }
-  return {x, y};
-}
 
 // The hash of a list of words: the first half are first words, the second half second words, zero-padded.
 std::vector<Word> threefry_list(Pair key, std::vector<Word> counters) {

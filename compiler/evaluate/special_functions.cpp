@@ -87,13 +87,14 @@ Real digamma(Real x) {
 
 // Euler and Maclaurin's formula after the first terms.
 Real zeta(Real s, Real q) {
-  if (std::isnan(s) || std::isnan(q) || s < 1) return nan;
   if (s == 1) return infinity;
+  if (std::isnan(s) || std::isnan(q) || std::isinf(s) || std::isinf(q)) return nan;
   if (q <= 0) {
-    if (q == std::floor(q)) return infinity;
+    // A pole, of one sign where the power is even.
+    if (q == std::floor(q)) return std::fmod(s, 2) == 0 ? infinity : nan;
     if (s != std::floor(s)) return nan;
   }
-  if (q < -most_terms) return nan;
+  if (s < 1 || q < -most_terms) return nan;
   Real sum = 0;
   for (; q < 16; q += 1) sum += std::pow(q, -s);
   const Real power = std::pow(q, -s);
@@ -116,19 +117,25 @@ Real polygamma(Real n, Real x) {
   return sign * std::exp(std::lgamma(n + 1)) * zeta(n + 1, x);
 }
 
+namespace {
+
+bool outside_domain(Real a, Real x) {
+  return !(a >= 0) || !(x >= 0) || (a == 0 && x == 0) || (a == infinity && x == infinity);
+}
+
+}  // namespace
+
 Real incomplete_gamma(Real a, Real x) {
-  if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return nan;
-  if (x == 0) return 0;
-  if (x == infinity) return a == infinity ? nan : 1;
-  if (a == infinity) return 0;
+  if (outside_domain(a, x)) return nan;
+  if (x == infinity || a == 0) return 1;
+  if (x == 0 || a == infinity) return 0;
   return x > 1 && x > a ? 1 - upper_fraction(a, x) : lower_series(a, x);
 }
 
 Real incomplete_gamma_complement(Real a, Real x) {
-  if (std::isnan(a) || std::isnan(x)) return nan;
-  if (x <= 0 || a <= 0) return 1;
-  if (x == infinity) return a == infinity ? nan : 0;
-  if (a == infinity) return 1;
+  if (outside_domain(a, x)) return nan;
+  if (x == infinity || a == 0) return 0;
+  if (x == 0 || a == infinity) return 1;
   return x > 1 && x > a ? upper_fraction(a, x) : 1 - lower_series(a, x);
 }
 

@@ -56,7 +56,7 @@ Results window_extremum(const Application& application, bool largest) {
   });
 }
 
-// A jaxpr's fold. What lies outside the operand counts as the initial value.
+// A jaxpr's fold, from the initial values. What lies outside the operand is not folded.
 Results general_fold(const Application& application) {
   const std::size_t count = application.types.size();
   const auto body = application.parameters().jaxpr("jaxpr");
@@ -65,20 +65,20 @@ Results general_fold(const Application& application) {
     const auto zeros = std::vector<std::int64_t>(element_count(application.types[i].shape), 0);
     results.push_back(copy_places(application.types[i], application.operands[count + i], zeros));
   }
-  for_each_window_element(
-      ir::window(application.parameters()), application.operands[0].type().shape, application.types[0].shape,
-      [&](std::int64_t to, std::int64_t from) {
-        Results arguments;
-        for (const Array& result : results) {
-          arguments.push_back(copy_places({result.type().dtype, {}}, result, {to}));
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-          const Array& source = application.operands[from == outside ? count + i : i];
-          arguments.push_back(copy_places({source.type().dtype, {}}, source, {from == outside ? 0 : from}));
-        }
-        const Results folded = application.call(*body, arguments);
-        for (std::size_t i = 0; i < count; ++i) copy_element(results[i], to, folded[i], 0);
-      });
+  for_each_window_element(ir::window(application.parameters()), application.operands[0].type().shape,
+                          application.types[0].shape, [&](std::int64_t to, std::int64_t from) {
+                            if (from == outside) return;
+                            Results arguments;
+                            for (const Array& result : results) {
+                              arguments.push_back(copy_places({result.type().dtype, {}}, result, {to}));
+                            }
+                            for (std::size_t i = 0; i < count; ++i) {
+                              const Array& source = application.operands[i];
+                              arguments.push_back(copy_places({source.type().dtype, {}}, source, {from}));
+                            }
+                            const Results folded = application.call(*body, arguments);
+                            for (std::size_t i = 0; i < count; ++i) copy_element(results[i], to, folded[i], 0);
+                          });
   return results;
 }
 

@@ -18,7 +18,7 @@ const Record random_unwrap{evaluators::random_unwrap, not_yet("lower random_unwr
                            zero_derivative, not_linear};
 const Record threefry2x32{evaluators::threefry2x32, not_yet("lower threefry2x32"), elementwise, zero_derivative,
                           not_linear};
-const Record rng_bit_generator{not_yet("evaluate rng_bit_generator"), not_yet("lower rng_bit_generator"),
+const Record rng_bit_generator{evaluators::rng_bit_generator, not_yet("lower rng_bit_generator"),
                                not_yet("batch rng_bit_generator"), zero_derivative, not_linear};
 
 }  // namespace jaxc::compiler::records
