@@ -133,6 +133,16 @@ void scatter(Lowering& lowering, const Equation& equation);
 
 void dot_general(Lowering& lowering, const Equation& equation);
 
+// ---- random.cpp
+
+void random_seed(Lowering& lowering, const Equation& equation);
+void random_split(Lowering& lowering, const Equation& equation);
+void random_fold_in(Lowering& lowering, const Equation& equation);
+void random_bits(Lowering& lowering, const Equation& equation);
+void random_wrap(Lowering& lowering, const Equation& equation);
+void random_unwrap(Lowering& lowering, const Equation& equation);
+void threefry2x32(Lowering& lowering, const Equation& equation);
+
 // ---- control.cpp
 
 void scan(Lowering& lowering, const Equation& equation);
