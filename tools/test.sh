@@ -156,26 +156,32 @@ stage_readme() {
   one "the README's example" quiet readme tools/readme_example.sh build/debug
 }
 
+# make_environment FOLDER JAX: a virtual environment with that JAX.
 make_environment() {
-  [ -x build/venv/bin/pytest ] || {
-    python3 -m venv build/venv && build/venv/bin/pip install -q ./python pytest equinox
+  [ -x "$1/bin/pytest" ] || {
+    python3 -m venv "$1" && "$1/bin/pip" install -q "$2" numpy pytest equinox safetensors
   }
 }
 
+# The oldest JAX that export supports, and the newest that installs here.
 stage_python() {
-  if ! quiet venv make_environment; then
-    count 0 1
-    return
-  fi
-  JAXC="$PWD/build/debug/tools/jaxc" quiet pytest build/venv/bin/python -m pytest -q -p no:cacheprovider tests/python
-  local last
-  last=$(tail -n 1 "$logs/pytest.log")
-  echo "  $last"
-  local good bad
-  good=$(grep -oE "[0-9]+ passed" <<<"$last" | grep -oE "[0-9]+")
-  bad=$(grep -oE "[0-9]+ (failed|error)" <<<"$last" | awk '{ total += $1 } END { print total + 0 }')
-  if [ -z "$good" ]; then bad=1; fi
-  count "${good:-0}" "${bad:-0}"
+  local jax environment last good bad
+  for jax in jax==0.4.30 jax; do
+    environment="build/venv-$jax"
+    if ! quiet "venv-$jax" make_environment "$environment" "$jax"; then
+      count 0 1
+      echo "FAILED: an environment with $jax"
+      continue
+    fi
+    JAXC="$PWD/build/debug/tools/jaxc" quiet "pytest-$jax" "$environment/bin/python" -m pytest -q \
+      -p no:cacheprovider tests/python
+    last=$(tail -n 1 "$logs/pytest-$jax.log")
+    echo "  $("$environment/bin/python" -c 'import jax; print("JAX", jax.__version__)'): $last"
+    good=$(grep -oE "[0-9]+ passed" <<<"$last" | grep -oE "[0-9]+")
+    bad=$(grep -oE "[0-9]+ (failed|error)" <<<"$last" | awk '{ total += $1 } END { print total + 0 }')
+    if [ -z "$good" ]; then bad=1; fi
+    count "${good:-0}" "${bad:-0}"
+  done
 }
 
 # One build has the address and undefined-behaviour sanitizers, no Vulkan, and the fuzzers' instrumentation.

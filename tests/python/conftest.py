@@ -19,10 +19,9 @@ def agree(tmp_path):
     def check(path):
         if not program.exists():
             pytest.skip("jaxc is not built")
-        for backend in ("eval", "reference"):
-            done = subprocess.run([program, "check", f"{path}.jaxpr", "--backend", backend],
-                                  capture_output=True, text=True, timeout=300)
-            assert done.returncode == 0, done.stdout + done.stderr
-            assert done.stdout.strip().endswith("1 passed, 0 failed"), done.stdout
+        done = subprocess.run([program, "check", f"{path}.jaxpr", "--backend", "eval"],
+                              capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.strip().endswith("1 passed, 0 failed"), done.stdout
 
     return check
