@@ -88,10 +88,9 @@ class KernelEmitter {
   void begin_reduction(NestState& state);
   void store_outputs(NestState& state, std::span<const Value> values);
   void reduce_in_team(NestState& state);
-  Value index(const RegionValues& scope, const NestState& state, const ir::Index& index, std::int64_t extent);
-  std::vector<Value> indices(const RegionValues& scope, const NestState& state, std::span<const ir::Index> all,
-                             ir::ArrayId array);
-  Value read(const ir::ScalarOp& op, const RegionValues& scope, const NestState& state);
+  Value index(const RegionValues& scope, const ir::Index& index, std::int64_t extent);
+  std::vector<Value> indices(const RegionValues& scope, std::span<const ir::Index> all, ir::ArrayId array);
+  Value read(const ir::ScalarOp& op, const RegionValues& scope);
 
   // Loops and branches (kernel_control.cpp).
   void loop(ir::NodeId id, const ir::Loop& loop);

@@ -107,10 +107,10 @@ void KernelEmitter::nest(ir::NodeId id, const ir::Nest& nest) {
     for (const int axis : reduced) axis_levels[axis] = static_cast<int>(state.stored_loops) + 1;
   }
   state.levels = operation_levels(nest.body, axis_levels);
-  state.hooks.axis = [&state](std::uint64_t axis) { return state.axes[axis]; };
-  state.hooks.read = [this, &state](const ir::ScalarOp& op, const RegionValues& scope) {
-    return read(op, scope, state);
+  state.hooks.axis = [&state](std::uint64_t axis) {
+    return Narrow{state.axes[axis], 0, state.nest.axes[axis].extent - 1};
   };
+  state.hooks.read = [this](const ir::ScalarOp& op, const RegionValues& scope) { return read(op, scope); };
 
   std::vector<ArrayId> reads;
   std::vector<ArrayId> writes;
@@ -290,14 +290,13 @@ void KernelEmitter::reduce_in_team(NestState& state) {
   });
 }
 
-Value KernelEmitter::index(const RegionValues& scope, const NestState& state, const ir::Index& index,
-                           std::int64_t extent) {
+Value KernelEmitter::index(const RegionValues& scope, const ir::Index& index, std::int64_t extent) {
   // The index lies within the extent, and so its low bits suffice.
   const Kind kind = extent < std::int64_t{1} << 31 ? Kind::i32 : Kind::i64;
   Value sum = module_.integer(kind, index.offset);
   for (const ir::Index::Term& term : index.terms) {
-    const ir::ScalarOp& op = scope.region->ops[term.op];
-    const Value value = op.opcode == Opcode::axis ? state.axes[op.immediate] : scope.values[term.op];
+    const auto& narrow = scope.narrow[term.op];
+    const Value value = narrow ? narrow->value : scope.values[term.op];
     sum = module_.binary(IntegerBinary::add, sum,
                          module_.binary(IntegerBinary::multiply, module_.resize_signed(value, kind),
                                         module_.integer(kind, term.coefficient)));
@@ -305,15 +304,14 @@ Value KernelEmitter::index(const RegionValues& scope, const NestState& state, co
   return sum;
 }
 
-std::vector<Value> KernelEmitter::indices(const RegionValues& scope, const NestState& state,
-                                          std::span<const ir::Index> all, ArrayId array) {
+std::vector<Value> KernelEmitter::indices(const RegionValues& scope, std::span<const ir::Index> all, ArrayId array) {
   std::vector<Value> result;
-  for (std::size_t i = 0; i < all.size(); ++i) result.push_back(index(scope, state, all[i], arrays_.shape(array)[i]));
+  for (std::size_t i = 0; i < all.size(); ++i) result.push_back(index(scope, all[i], arrays_.shape(array)[i]));
   return result;
 }
 
-Value KernelEmitter::read(const ir::ScalarOp& op, const RegionValues& scope, const NestState& state) {
-  std::vector<Value> at = indices(scope, state, op.indices, op.array);
+Value KernelEmitter::read(const ir::ScalarOp& op, const RegionValues& scope) {
+  std::vector<Value> at = indices(scope, op.indices, op.array);
   if (op.arguments.empty()) return arrays_.load(op.array, at);
   const Value guard = scope.values[op.arguments[0]];
   const Value fallback = scope.values[op.arguments[1]];
@@ -328,7 +326,7 @@ void KernelEmitter::store_outputs(NestState& state, std::span<const Value> value
   for (std::size_t i = 0; i < state.nest.outputs.size(); ++i) {
     const ir::NestOutput& output = state.nest.outputs[i];
     const auto store = [&] {
-      const std::vector<Value> at = indices(state.body, state, output.indices, output.result);
+      const std::vector<Value> at = indices(state.body, output.indices, output.result);
       Value value = values[i];
       if (output.combine) value = scalar_.evaluate(*output.combine, {arrays_.load(output.result, at), value})[0];
       arrays_.store(output.result, at, value);

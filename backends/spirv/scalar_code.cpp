@@ -9,21 +9,22 @@ using ir::Opcode;
 using ir::ScalarOp;
 
 RegionValues::RegionValues(const ir::Region& source, std::vector<Value> region_arguments)
-    : region(&source), arguments(std::move(region_arguments)), values(source.ops.size()), tuples(source.ops.size()) {}
+    : region(&source),
+      arguments(std::move(region_arguments)),
+      values(source.ops.size()),
+      tuples(source.ops.size()),
+      narrow(source.ops.size()) {}
 
 void ScalarCode::emit(RegionValues& scope, ir::OpId id, const Hooks& hooks) {
   const ScalarOp& op = scope.region->ops[id];
   Value& result = scope.values[id];
+  if (emit_narrow(scope, id, hooks)) return;
   switch (op.opcode) {
     case Opcode::constant:
       result = arithmetic_.constant(op.dtype, op.immediate);
       return;
     case Opcode::argument:
       result = scope.arguments[op.immediate];
-      return;
-    case Opcode::axis:
-      if (!hooks.axis) throw InternalError("spirv: an axis outside a nest");
-      result = module_.resize_signed(hooks.axis(op.immediate), Kind::i64);
       return;
     case Opcode::read:
       if (!hooks.read) throw InternalError("spirv: a read outside a nest");

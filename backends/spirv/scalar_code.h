@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,12 +12,20 @@
 
 namespace jaxc::spirv {
 
+/// An i64 value as an i32, where its bounds prove that this is the same number.
+struct Narrow {
+  Value value;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
 /// The values of a region's operations while it is emitted.
 struct RegionValues {
   const ir::Region* region = nullptr;
   std::vector<Value> arguments;
-  std::vector<Value> values;               ///< by OpId
-  std::vector<std::vector<Value>> tuples;  ///< by OpId: results of branches and repeats
+  std::vector<Value> values;                  ///< by OpId
+  std::vector<std::vector<Value>> tuples;     ///< by OpId: results of branches and repeats
+  std::vector<std::optional<Narrow>> narrow;  ///< by OpId: i64 values that fit in 32 bits
 
   RegionValues(const ir::Region& source, std::vector<Value> region_arguments);
 };
@@ -25,8 +34,8 @@ struct RegionValues {
 class ScalarCode {
  public:
   struct Hooks {
-    /// The position on an axis, in any integer kind.
-    std::function<Value(std::uint64_t axis)> axis;
+    /// The position on an axis, an i32.
+    std::function<Narrow(std::uint64_t axis)> axis;
     std::function<Value(const ir::ScalarOp& op, const RegionValues& scope)> read;
   };
 
@@ -41,6 +50,8 @@ class ScalarCode {
   Arithmetic& arithmetic() { return arithmetic_; }
 
  private:
+  /// Emits index arithmetic in 32 bits where it fits; false when it does not.
+  bool emit_narrow(RegionValues& scope, ir::OpId op, const Hooks& hooks);
   void branch(RegionValues& scope, ir::OpId op);
   void repeat(RegionValues& scope, ir::OpId op);
   Value call(std::uint64_t function, std::span<const Value> arguments);
