@@ -137,18 +137,19 @@ Value* Arrays::load(ir::ArrayId array, const ElementNumber& number, const Lanes&
   if (in_registers(array)) return choose(load_registers(array, number, lanes));
   const int width = lanes.width;
   const bool uniform = number.uniform(lanes.valid);
-  if (per_lane(array) && uniform && width > 1) {
+  const bool copies = per_lane(array) && width > 1;
+  if (copies && uniform) {
     ElementNumber start = number;
     if (!start.lanes.empty()) start.constant += start.lanes[0];
     Value* mask = guard == nullptr ? nullptr : code_.splat(guard, width);
     return load_vector(array, address(array, start), width, mask, fallback);
   }
-  if (uniform && !per_lane(array)) {
+  if (uniform && !copies) {
     Value* condition = guard == nullptr || !is_vector(guard) ? guard : code_.any(code_.both(guard, lanes.mask, width));
     return choose(load_uniform(array, number, condition));
   }
   Value* mask = code_.both(guard == nullptr ? nullptr : code_.splat(guard, width), lanes.mask, width);
-  if (number.varying == nullptr && !per_lane(array)) {
+  if (number.varying == nullptr && !copies) {
     bool contiguous = true;
     for (std::size_t lane = 1; lane < static_cast<std::size_t>(lanes.valid); ++lane)
       contiguous = contiguous && number.lanes[lane] == number.lanes[lane - 1] + 1;
@@ -191,9 +192,11 @@ void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& 
   const int width = lanes.width;
   const llvm::Align align(element_bytes(info(array).dtype));
   const bool uniform = number.uniform(lanes.valid);
-  if (uniform && !per_lane(array)) {
+  const bool copies = per_lane(array) && width > 1;
+  if (uniform && !copies) {
     if (is_vector(value))
-      throw InternalError(fmt::format("cpu: lanes store different values to one element of {}", array));
+      throw InternalError(fmt::format("cpu: {} lanes store different values to element {} of array {}", width,
+                                      number.constant, array));
     ElementNumber start = number;
     if (!start.lanes.empty()) start.constant += start.lanes[0];
     Values none;
@@ -204,7 +207,7 @@ void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& 
     return code_.when(code_.any(guard), none, write);
   }
   value = code_.splat(value, width);
-  if (per_lane(array)) {
+  if (copies) {
     Value* mask = guard == nullptr ? nullptr : code_.both(code_.splat(guard, width), lanes.mask, width);
     if (uniform) {
       ElementNumber start = number;
