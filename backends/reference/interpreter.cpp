@@ -16,6 +16,18 @@ using ir::ArrayId;
 using ir::AxisKind;
 using ir::Nest;
 
+namespace {
+
+// A number that looks random (the finalizer of splitmix64).
+std::uint64_t mixed(std::uint64_t value) {
+  value += 0x9e3779b97f4a7c15ULL;
+  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
+  return value ^ (value >> 31);
+}
+
+}  // namespace
+
 Interpreter::Interpreter(const ir::Program& program, const ir::Plan& plan, const CompiledProgram& compiled,
                          std::span<const Array> inputs, const Options& options)
     : program_(program),
@@ -57,7 +69,7 @@ void Interpreter::block(const ir::Block& block) {
 void Interpreter::node(const ir::Node& node) {
   try {
     std::visit(ir::Overloaded{
-                   [&](const Nest& kind) { nest(kind, compiled_.nests.at(node.id)); },
+                   [&](const Nest& kind) { nest(kind, compiled_.nests.at(node.id), node.id); },
                    [&](const ir::Reshape& kind) { reshape(kind, compiled_.reshapes.at(node.id)); },
                    [&](const ir::Loop& kind) { loop(kind, compiled_.loops.at(node.id), node.id); },
                    [&](const ir::Branch& kind) { branch(kind, compiled_.branches.at(node.id)); },
@@ -129,7 +141,7 @@ Interpreter::Order Interpreter::random_order(std::uint64_t count) {
   return order;
 }
 
-void Interpreter::nest(const Nest& nest, const NestCode& code) {
+void Interpreter::nest(const Nest& nest, const NestCode& code, ir::NodeId id) {
   std::vector<Move> moves;
   for (std::size_t k = 0; k < nest.outputs.size(); ++k)
     if (code.stores[k].moves_base)
@@ -143,7 +155,7 @@ void Interpreter::nest(const Nest& nest, const NestCode& code) {
       stored_[k].assign(static_cast<std::size_t>(element_count(shape(nest.outputs[k].result))), false);
   }
   if (nest.reduction)
-    reduce_points(nest, code);
+    reduce_points(nest, code, id);
   else
     map_points(nest, code);
   memory_.set_point(std::nullopt);
@@ -171,33 +183,37 @@ void Interpreter::map_points(const Nest& nest, const NestCode& code) {
   }
 }
 
-// With merge, each point goes to one of a few groups at random; the groups are merged in random order.
-void Interpreter::reduce_points(const Nest& nest, const NestCode& code) {
+// With merge, each point goes to one of a few groups at random; the groups are merged in random order. The choice
+// depends on the seed, the place in the program and the point, so that lanes that repeat a reduction agree.
+void Interpreter::reduce_points(const Nest& nest, const NestCode& code, ir::NodeId id) {
   const Domain parallel = domain(nest, code, AxisKind::parallel);
   const Domain reduced = domain(nest, code, AxisKind::reduced);
   const Order order = random_order(parallel.count);
   const std::size_t accumulators = nest.reduction->initial.size();
-  const std::size_t groups = nest.reduction->merge ? 1 + random_() % 4 : 1;
+  std::uint64_t place = options_.seed ^ (std::uint64_t{id} << 32);
+  for (std::int64_t position : positions_) place = mixed(place + static_cast<std::uint64_t>(position));
+  const std::size_t groups = nest.reduction->merge ? 1 + mixed(place) % 4 : 1;
   std::vector<std::vector<Value>> partial(groups, std::vector<Value>(accumulators));
   const Code& step = *code.step;
   for (std::uint64_t count = 0; count < parallel.count; ++count) {
     const std::uint64_t point = order.at(count);
     memory_.set_point(static_cast<std::uint32_t>(point));
     set_axes(parallel, point, code);
+    std::uint64_t choice = mixed(place + point);
     for (std::size_t group = 0; group < groups; ++group)
       for (std::size_t k = 0; k < accumulators; ++k)
         partial[group][k] = group == 0 ? nest.reduction->initial[k].bits : code.stores[k].merge_identity;
     for (std::uint64_t inner = 0; inner < reduced.count; ++inner) {
       set_axes(reduced, inner, code);
       compiled_.scalars.execute(code.body, frame_.data(), this);
-      std::vector<Value>& values = partial[groups == 1 ? 0 : random_() % groups];
+      std::vector<Value>& values = partial[(choice = mixed(choice)) % groups];
       for (std::size_t k = 0; k < accumulators; ++k) frame_[step.arguments[k]] = values[k];
       for (std::size_t k = 0; k < code.body.results.size(); ++k)
         frame_[step.arguments[accumulators + k]] = frame_[code.body.results[k]];
       compiled_.scalars.execute(step, frame_.data(), nullptr);
       for (std::size_t k = 0; k < accumulators; ++k) values[k] = frame_[step.results[k]];
     }
-    std::shuffle(partial.begin(), partial.end(), random_);
+    std::rotate(partial.begin(), partial.begin() + static_cast<std::ptrdiff_t>(choice % groups), partial.end());
     for (std::size_t k = 0; k < accumulators; ++k) {
       Value value = partial[0][k];
       for (std::size_t group = 1; group < groups; ++group) value = code.stores[k].merge(value, partial[group][k], 0);

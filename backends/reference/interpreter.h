@@ -32,10 +32,10 @@ class Interpreter final : private Reader {
 
   void block(const ir::Block& block);
   void node(const ir::Node& node);
-  void nest(const ir::Nest& nest, const NestCode& code);
+  void nest(const ir::Nest& nest, const NestCode& code, ir::NodeId id);
   /// Runs the points of the parallel axes in random order, and of ordered axes in order.
   void map_points(const ir::Nest& nest, const NestCode& code);
-  void reduce_points(const ir::Nest& nest, const NestCode& code);
+  void reduce_points(const ir::Nest& nest, const NestCode& code, ir::NodeId id);
   void store(const ir::Nest& nest, const NestCode& code, std::size_t output, Value value);
   void reshape(const ir::Reshape& reshape, bool moves);
   void loop(const ir::Loop& loop, const LoopCode& code, ir::NodeId id);

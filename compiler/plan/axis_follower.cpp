@@ -2,7 +2,6 @@
 #include "compiler/plan/axis_follower.h"
 
 #include <algorithm>
-#include <map>
 
 #include "ir/affine.h"
 
@@ -208,7 +207,13 @@ bool AxisFollower::follow(ArrayId array, int dimension) {
       if (output.result != array) continue;
       const auto axis = lane_axis(nest, output.indices[position]);
       if (!axis || !require_axis(*node, *axis)) return false;
+      if (output.base && flow_->inside(*output.base) && !require(*output.base, dimension)) return false;
     }
+  }
+  for (const LoopFlow::Move& move : flow_->moves_to(array)) {
+    if (!flow_->inside(move.from)) continue;
+    const auto source = flow_->backward(move, dimension);
+    if (!source || !require(move.from, *source)) return false;
   }
   for (const LoopFlow::Move& move : flow_->moves_from(array)) {
     const auto moved = flow_->forward(move, dimension);
@@ -231,19 +236,12 @@ void AxisFollower::add_whatever_may_vary() {
       const auto lane = axes_.find(node->id);
       if (lane == axes_.end()) continue;
       const Nest& nest = std::get<Nest>(node->kind);
-      const auto try_all = [&](ArrayId array, const std::vector<ir::Index>& indices) {
-        for (std::size_t k = 0; k < indices.size(); ++k)
-          if (lane_axis(nest, indices[k]) == lane->second) changed = may_add(array, static_cast<int>(k)) || changed;
-      };
-      for (const ScalarOp& op : nest.body.ops)
-        if (op.opcode == Opcode::read) try_all(op.array, op.indices);
-      for (const NestOutput& output : nest.outputs)
-        if (output.base) try_all(*output.base, output.indices);
-    }
-    const std::map<ArrayId, int> varying(dimensions_.begin(), dimensions_.end());
-    for (const auto& [array, dimension] : varying) {
-      for (const LoopFlow::Move& move : flow_->moves_to(array))
-        if (const auto source = flow_->backward(move, dimension)) changed = may_add(move.from, *source) || changed;
+      for (const ScalarOp& op : nest.body.ops) {
+        if (op.opcode != Opcode::read) continue;
+        for (std::size_t k = 0; k < op.indices.size(); ++k)
+          if (lane_axis(nest, op.indices[k]) == lane->second)
+            changed = may_add(op.array, static_cast<int>(k)) || changed;
+      }
     }
     const auto try_dimensions = [&](ArrayId array) {
       for (std::size_t k = 0; k < flow_->shape(array).size(); ++k)

@@ -16,6 +16,8 @@ using ir::Loop;
 namespace {
 
 constexpr std::int64_t largest_repeated = 16;
+constexpr double operations_always_repeated = 8;
+constexpr double steps_of_conditional_loops = 8;
 
 /// A carry's argument or a stacked output's value: what a loop leaves behind.
 std::vector<ArrayId> kept(const Loop& loop) {
@@ -29,6 +31,39 @@ std::int64_t elements(const Shape& shape) {
   std::int64_t count = 1;
   for (std::int64_t extent : shape) count *= extent;
   return count;
+}
+
+/// Scalar operations of one step: of one lane's part of nests that vary, and of nests that every lane repeats.
+struct Work {
+  double split = 0;
+  double repeated = 0;
+};
+
+void add_work(const ir::Block& block, const AxisFollower& axis, double times, Work& work) {
+  for (const ir::Node& node : block.nodes) {
+    if (const auto* nest = std::get_if<ir::Nest>(&node.kind)) {
+      double operations = times * static_cast<double>(nest->body.ops.size());
+      for (const ir::Axis& each : nest->axes) operations *= static_cast<double>(each.extent);
+      if (axis.axes().contains(node.id))
+        work.split += operations / static_cast<double>(axis.extent());
+      else
+        work.repeated += operations;
+    } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
+      const double steps = loop->condition ? steps_of_conditional_loops : static_cast<double>(loop->trip_count);
+      if (loop->condition) add_work(*loop->condition, axis, times * steps, work);
+      add_work(loop->body, axis, times * steps, work);
+    } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
+      for (const ir::Block& inner : branch->blocks) add_work(inner, axis, times, work);
+    } else if (const auto* routine = std::get_if<ir::Routine>(&node.kind)) {
+      add_work(routine->expansion, axis, times, work);
+    }
+  }
+}
+
+bool repeats_little(const Loop& loop, const AxisFollower& axis) {
+  Work work;
+  add_work(loop.body, axis, 1, work);
+  return work.repeated <= work.split + operations_always_repeated;
 }
 
 struct Candidate {
@@ -52,6 +87,7 @@ std::optional<Candidate> follow(const LoopFlow& flow, const std::vector<ArrayId>
     else if (count > largest_repeated)
       return std::nullopt;
   }
+  if (!repeats_little(flow.loop(), candidate.axis)) return std::nullopt;
   return candidate;
 }
 

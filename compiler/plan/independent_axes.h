@@ -27,8 +27,8 @@ struct IndependentAxes {
 /// The independent axes of a loop, or nothing where there are none. An axis is followed from each dimension of
 /// each carry and stacked output through the body: a nest that reads a dimension by one of its own axes (with
 /// coefficient 1 and no offset) must store by that axis too; reshapes, slices, carries and branches must keep
-/// it. A carry or stacked output that does not vary along an axis is computed again by every lane; it may have
-/// 16 elements at most (counters, keys).
+/// it. A carry or stacked output that does not vary along an axis is computed again by every lane: it may have
+/// 16 elements at most (counters, keys), and the work that lanes repeat may not exceed a lane's own.
 std::optional<IndependentAxes> independent_axes(const ir::Program& program, const ir::Node& loop);
 
 /// "6 x 4".

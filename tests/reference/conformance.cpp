@@ -12,6 +12,7 @@
 #include "jaxc/safetensors.h"
 #include "tests/compiler/agreement.h"
 #include "tests/ir/program_builder.h"
+#include "tests/reference/lane_plan.h"
 
 namespace jaxc {
 namespace {
@@ -74,6 +75,18 @@ TEST_P(Conformance, RunsWithEveryArrayInItsOwnMemory) {
 
 TEST_P(Conformance, RunsByThePlanForTheCpu) {
   expect_agreement([](const ir::Program& program) { return compiler::plan_cpu(program); }, 2);
+}
+
+// Loops whose elements the analysis finds independent give the same, lane after lane in any order.
+TEST_P(Conformance, RunsLoopsLaneByLane) {
+  int loops = 0;
+  const auto plan_in_lanes = [&](const ir::Program& program) {
+    ir::Plan plan = ir::testing::naive_plan(program);
+    loops = ir::testing::split_loops_in_lanes(program, program.body, plan);
+    return plan;
+  };
+  expect_agreement(plan_in_lanes, 3);
+  RecordProperty("loops_in_lanes", loops);
 }
 
 INSTANTIATE_TEST_SUITE_P(Reference, Conformance, ::testing::ValuesIn(programs()),
