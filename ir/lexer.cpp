@@ -90,6 +90,10 @@ std::string_view Lexer::take_word() {
   return word;
 }
 
+bool Lexer::at_phrase(std::string_view phrase) const {
+  return text().substr(offset_).starts_with(phrase) && !is_word_part(at(phrase.size()));
+}
+
 std::string_view Lexer::take_dotted_word() {
   const std::size_t start = offset_;
   take_word();
@@ -99,6 +103,18 @@ std::string_view Lexer::take_dotted_word() {
     ++offset_;
   }
   return text_since(start);
+}
+
+std::optional<std::string_view> Lexer::take_let_name() {
+  skip_blank();
+  const std::size_t start = offset_;
+  std::size_t end = start;
+  for (; current() != '=' && current() != '{' && current() != '\n' && current() != '\0'; ++offset_) {
+    if (!is_blank(current())) end = offset_ + 1;
+  }
+  if (end > start && take('=') && peek() == '{') return text().substr(start, end - start);
+  offset_ = start;
+  return std::nullopt;
 }
 
 std::optional<double> Lexer::take_real(bool& is_integer) {

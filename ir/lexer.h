@@ -48,8 +48,13 @@ class Lexer {
   std::string_view word_here() const;
   /// Takes and returns word_here().
   std::string_view take_word();
+  /// Whether this text comes next, and not as the start of a longer word.
+  bool at_phrase(std::string_view phrase) const;
   /// Like a word, but "-", "." and ":" may follow the first character: scatter-add, GatherScatterMode.CLIP.
   std::string_view take_dotted_word();
+  /// Takes the name of a let and the "=" after it. Names are any text: "unnamed function". Nothing when no "= {" comes
+  /// next on this line.
+  std::optional<std::string_view> take_let_name();
   /// Takes a number of Python's repr: 1, -2.5, 1e-06, inf, -nan, 2j, (1+2j). Nothing, and nothing taken, when there
   /// is none. A word must not follow it directly.
   std::optional<Number> take_number();

@@ -29,6 +29,7 @@ struct Let {
 struct Scope {
   Scope* outer = nullptr;
   std::map<std::string_view, Let> lets;
+  std::vector<std::string_view> phrases;  ///< the names that are not words: "unnamed function"
 };
 
 /// A jaxpr while it is read.
@@ -71,7 +72,7 @@ class Parser : public ProgramReader {
   }
 
   JaxprPointer read_program() override {
-    Scope scope{scope_, {}};
+    Scope scope{scope_, {}, {}};
     const Temporarily<Scope*> here(scope_, &scope);
     while (lexer_.take_keyword("let")) skip_let(scope);
     JaxprPointer program = read_jaxpr();
@@ -81,10 +82,20 @@ class Parser : public ProgramReader {
     return program;
   }
 
-  JaxprPointer find_let(std::string_view name) override {
+  JaxprPointer take_let() override {
+    const std::size_t start = lexer_.offset();
+    const std::string_view word = lexer_.take_dotted_word();
+    lexer_.seek(start);
     for (Scope* scope = scope_; scope != nullptr; scope = scope->outer) {
-      const auto found = scope->lets.find(name);
-      if (found != scope->lets.end()) return read_let(*scope, name, found->second);
+      auto found = scope->lets.end();
+      for (const std::string_view name : scope->phrases) {
+        const bool is_longer = found == scope->lets.end() || name.size() > found->first.size();
+        if (is_longer && lexer_.at_phrase(name)) found = scope->lets.find(name);
+      }
+      if (found == scope->lets.end()) found = scope->lets.find(word);
+      if (found == scope->lets.end()) continue;
+      lexer_.seek(start + found->first.size());
+      return read_let(*scope, found->first, found->second);
     }
     return nullptr;
   }
@@ -93,16 +104,18 @@ class Parser : public ProgramReader {
   void skip_let(Scope& scope) {
     lexer_.skip_blank();
     const std::size_t start = lexer_.offset();
-    const std::string_view name = lexer_.take_dotted_word();
-    if (name.empty()) lexer_.fail_expecting("a name after let");
-    lexer_.expect('=', "after the name of a let");
-    if (lexer_.peek() != '{') lexer_.fail_expecting("'{{' for the jaxpr {}", name);
-    if (!scope.lets.emplace(name, Let{lexer_.offset(), nullptr, false}).second) {
-      lexer_.fail_at(start, "the jaxpr {} is defined twice", name);
+    const std::optional<std::string_view> name = lexer_.take_let_name();
+    if (!name) lexer_.fail_expecting("a name and '= {{' after let");
+    if (!scope.lets.emplace(*name, Let{lexer_.offset(), nullptr, false}).second) {
+      lexer_.fail_at(start, "the jaxpr {} is defined twice", *name);
     }
+    const std::size_t body = lexer_.offset();
+    lexer_.seek(start);
+    if (lexer_.take_dotted_word() != *name) scope.phrases.push_back(*name);
+    lexer_.seek(body);
     lexer_.seek(lexer_.closing_brace(lexer_.offset()) + 1);
     if (!lexer_.take_keyword("in")) {
-      lexer_.fail_expecting("'in' after the jaxpr {}", name);
+      lexer_.fail_expecting("'in' after the jaxpr {}", *name);
     }
   }
 

@@ -144,17 +144,17 @@ class ValueParser {
 
   std::optional<Parameter> read_word() {
     if (lexer_.word_here() == "let" && at_program()) return read_program();
+    if (may_name_jaxpr_) {
+      if (JaxprPointer jaxpr = programs_.take_let()) {
+        has_jaxpr_ = true;
+        return Parameter{std::move(jaxpr)};
+      }
+    }
     const std::string_view word = lexer_.take_dotted_word();
     if (lexer_.current() == '(') return read_call(word);
     if (word == "None") return Parameter{Parameter::None{}};
     if (word == "True" || word == "np.True_") return Parameter{true};
     if (word == "False" || word == "np.False_") return Parameter{false};
-    if (may_name_jaxpr_) {
-      if (JaxprPointer jaxpr = programs_.find_let(word)) {
-        has_jaxpr_ = true;
-        return Parameter{std::move(jaxpr)};
-      }
-    }
     return symbol(word);
   }
 
@@ -165,8 +165,7 @@ class ValueParser {
     if (lexer_.take('{')) {
       is_program = lexer_.take_keyword("lambda");
     } else if (lexer_.take_keyword("let")) {
-      lexer_.skip_blank();
-      is_program = !lexer_.take_dotted_word().empty() && lexer_.take('=') && lexer_.peek() == '{';
+      is_program = lexer_.take_let_name().has_value();
     }
     lexer_.seek(start);
     return is_program;
@@ -251,7 +250,9 @@ class ValueParser {
       if (open.empty() && (next == ']' || (after_blank && at_key()))) break;
       if (after_blank && !text.empty()) text += ' ';
       const std::size_t token = lexer_.offset();
-      const bool is_quoted = (next == '\'' || next == '"') && lexer_.take_string();
+      // A quote within a word is an apostrophe.
+      const bool is_quoted = (next == '\'' || next == '"') && (after_blank || !is_word_part(text.back()));
+      if (is_quoted && !lexer_.take_string()) lexer_.fail("this string does not end on its line");
       if (!is_quoted && lexer_.take_word().empty()) {
         if (next == '(' || next == '[' || next == '{') open += next == '(' ? ')' : next == '[' ? ']' : '}';
         if (next == ')' || next == ']' || next == '}') {

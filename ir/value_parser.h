@@ -14,8 +14,8 @@ class ProgramReader {
   virtual ~ProgramReader() = default;
   /// Reads a program that starts here: "{ lambda ..." or "let NAME = { ...".
   virtual JaxprPointer read_program() = 0;
-  /// The jaxpr of a hoisted let that is in scope; null when there is none.
-  virtual JaxprPointer find_let(std::string_view name) = 0;
+  /// Takes the name of a hoisted let that is in scope and gives its jaxpr; null when none comes next.
+  virtual JaxprPointer take_let() = 0;
 
   /// The number of brackets and jaxprs that are open.
   std::size_t depth = 0;

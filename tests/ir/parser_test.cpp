@@ -192,6 +192,12 @@ INSTANTIATE_TEST_SUITE_P(
                   "sin a in (b,) }] a")},
         Form{"UnknownPassThrough", wrap("c:f32[2] d:f32[2] = my_tag[kind='dense layer'] a b"),
              wrap("c:f32[2] d:f32[2] = optimization_barrier[name=my_tag] a b")},
+        Form{"LetNamedByAPhrase",
+             "let my f[0] = { lambda ; a:f32[]. let b:f32[] = sin a in (b,) } in let my f = { lambda ; a:f32[]. let "
+             "b:f32[] = cos a in (b,) } in { lambda ; a:f32[]. let b:f32[] = jit[name=my f[0] jaxpr=my f[0]] a; "
+             "c:f32[] = jit[name=<my f> jaxpr=my f] b in (c,) }",
+             "{ lambda ; a:f32[]. let b:f32[] = jit[name=my f[0] jaxpr={ lambda ; a:f32[]. let b:f32[] = sin a in (b,) "
+             "}] a; c:f32[] = jit[name=<my f> jaxpr={ lambda ; a:f32[]. let b:f32[] = cos a in (b,) }] b in (c,) }"},
         Form{"UnusedLet", "let f = { lambda ; a:f32[]. let in (a,) } in { lambda ; a:f32[]. let in (a,) }",
              "{ lambda ; a:f32[]. let in (a,) }"}),
     [](const auto& info) { return info.param.name; });
@@ -227,7 +233,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Value{"a/b-c.d", "a/b-c.d"}, Value{"array([1, 2],\n dtype=int32)", "array([1, 2], dtype=int32)"},
                     Value{"NamedSharding(mesh=Mesh('x': 1), spec=P('x',))",
                           "NamedSharding(mesh=Mesh('x': 1), spec=P('x',))"},
-                    Value{"jit(f)->g", "jit(f)->g"}));
+                    Value{"jit(f)->g", "jit(f)->g"}, Value{"it's\n g's", "it's g's"}));
 
 // Scans --------------------------------------------------------------------------------------------------
 
@@ -351,6 +357,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "1:43: expected a variable or a literal, got '?'"},
         Refused{"{ lambda ; a:f32[2]. let b:f32[2] = sin[x=1 x=2] a in (b,) }", "1:45: the parameter x is given twice"},
         Refused{"{ lambda ; a:f32[2]. let b:f32[2] = sin[x=(1 a in (b,) }", "1:56: '}' closes nothing"},
+        Refused{"{ lambda ; a:f32[2]. let b:f32[2] = sin[x=f 'g] a in (b,) }",
+                "1:45: this string does not end on its line"},
         Refused{"{ lambda ; a:f32[2]. let b:f32[2] = sin[x=1", "1:43: the value of x does not end"},
         Refused{"{ lambda ; a:f32[2]. let b:f32[2] = jit[name=f jaxpr=f] a in (b,) }",
                 "1:54: no let defines the jaxpr f"},
@@ -358,6 +366,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "1:82: expected ']' or another parameter after jaxpr, got '?'"},
         Refused{"let f = { lambda ; . let in () } in let f = { lambda ; . let in () } in { lambda ; . let in () }",
                 "1:41: the jaxpr f is defined twice"},
+        Refused{"let = { lambda ; . let in () } in { lambda ; . let in () }",
+                "1:5: expected a name and '= {' after let, got '='"},
+        Refused{"let f { lambda ; . let in () } in { lambda ; . let in () }",
+                "1:5: expected a name and '= {' after let, got 'f'"},
         Refused{"let f = { lambda ; . let in () in { lambda ; . let in () }", "1:9: this '{' has no matching '}'"},
         Refused{"let f = { lambda ; . let jit[name=f jaxpr=f] in () } in { lambda ; . let in () }",
                 "1:44: the jaxpr f contains itself"},
