@@ -64,9 +64,9 @@ class Program {
 struct CompileOptions {
   Backend backend = Backend::cpu;
   /// Every outermost loop must take this path ("fused", "registers", "workgroup", ...); an Error otherwise.
-  std::string require_path;
+  std::string require_path = {};
   /// JAX's flag of that name; unset: what the program's data says, else true.
-  std::optional<bool> threefry_partitionable;
+  std::optional<bool> threefry_partitionable = std::nullopt;
   /// Number of the Vulkan device; -1: the best one.
   int device = -1;
   /// GPU: run under the Khronos validation layers; what they say becomes an Error.

@@ -1,0 +1,131 @@
+// The command line: what each subcommand prints and returns.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "jaxc/jaxc.h"
+
+namespace {
+
+struct Outcome {
+  int status = 0;
+  std::string output;  ///< both streams
+};
+
+Outcome jaxc(const std::string& arguments) {
+  const std::string command = std::string(JAXC_COMMAND) + " " + arguments + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  Outcome outcome;
+  std::array<char, 4096> buffer{};
+  while (const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe))
+    outcome.output.append(buffer.data(), count);
+  const int status = pclose(pipe);
+  outcome.status = WEXITSTATUS(status);
+  return outcome;
+}
+
+std::string last_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
+
+const std::string conformance = std::string(JAXC_TEST_DATA) + "/conformance/";
+
+class Command : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("jaxc_command_" + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(Command, HelpOnEach) {
+  for (const char* subcommand : {"", "run", "check", "dump", "devices", "primitives"}) {
+    const Outcome outcome = jaxc(std::string(subcommand) + " --help");
+    EXPECT_EQ(outcome.status, 0) << subcommand;
+    EXPECT_NE(outcome.output.find("jaxc"), std::string::npos);
+  }
+}
+
+TEST_F(Command, RunShowsAndWritesResults) {
+  const std::string out = path("out.safetensors");
+  const Outcome outcome = jaxc("run " + conformance + "prog_dlm_backward.jaxpr --out " + out + " --repeat 3");
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_NE(outcome.output.find("out3   f32[40,2,2]"), std::string::npos) << outcome.output;
+  EXPECT_NE(outcome.output.find("median of 3"), std::string::npos);
+  EXPECT_EQ(jaxc::Safetensors::load(out).arrays.size(), 4U);
+}
+
+TEST_F(Command, CheckCountsAndFails) {
+  const Outcome passed = jaxc("check " + conformance + "scan_cumsum.jaxpr " + conformance + "scan_nested.jaxpr");
+  EXPECT_EQ(passed.status, 0);
+  EXPECT_EQ(passed.output, "2 passed, 0 failed\n");
+
+  std::filesystem::copy(conformance + "scan_cumsum.jaxpr", path("a.jaxpr"));
+  jaxc::Safetensors data = jaxc::Safetensors::load(conformance + "scan_cumsum.safetensors");
+  auto bytes = data.arrays.at("out0").mutable_bytes();
+  std::fill(bytes.begin(), bytes.end(), std::byte{0x41});
+  data.save(path("a.safetensors"));
+  const Outcome failed = jaxc("check --list " + folder_.string());
+  EXPECT_EQ(failed.status, 1);
+  EXPECT_NE(failed.output.find("FAILED " + path("a.jaxpr") + ": out0 at ["), std::string::npos) << failed.output;
+  EXPECT_EQ(last_line(failed.output), "0 passed, 1 failed");
+}
+
+TEST_F(Command, SurvivesBadFiles) {
+  EXPECT_EQ(jaxc("run absent.jaxpr").output, "error: absent.jaxpr: cannot be opened for reading\n");
+  EXPECT_EQ(jaxc("check absent").status, 1);
+  write("a.jaxpr", "{ lambda ; a:f32[3]. let b:f32[3] = sin a in (b,) }");
+  EXPECT_NE(jaxc("run " + path("a.jaxpr")).output.find("give --data FILE.safetensors"), std::string::npos);
+  write("a.safetensors", "garbage");
+  const Outcome corrupt = jaxc("run " + path("a.jaxpr"));
+  EXPECT_EQ(corrupt.status, 1);
+  EXPECT_NE(corrupt.output.find("a.safetensors"), std::string::npos) << corrupt.output;
+
+  // Every truncation of a good file is refused.
+  const std::string good = path("good.safetensors");
+  jaxc::Safetensors data;
+  data.arrays.emplace("in0", jaxc::Array::of<float>({3}, {1, 2, 3}));
+  data.save(good);
+  const auto size = std::filesystem::file_size(good);
+  for (std::uintmax_t length = 0; length < size; length += 7) {
+    std::filesystem::resize_file(good, length);
+    const Outcome outcome = jaxc("run " + path("a.jaxpr") + " --data " + good);
+    EXPECT_EQ(outcome.status, 1) << length << outcome.output;
+    data.save(good);
+  }
+  jaxc::Safetensors wrong;
+  wrong.arrays.emplace("in0", jaxc::Array::of<double>({3}, {1, 2, 3}));
+  wrong.save(good);
+  EXPECT_NE(jaxc("run " + path("a.jaxpr") + " --data " + good).output.find("input 0 has type f32[3], got f64[3]"),
+            std::string::npos);
+}
+
+TEST_F(Command, DumpShowsEveryStage) {
+  const Outcome outcome = jaxc("dump " + conformance + "scan_nested.jaxpr --stage all");
+  EXPECT_EQ(outcome.status, 0);
+  for (const char* stage : {"jaxpr", "simplified", "program", "plan", "llvm", "asm"})
+    EXPECT_NE(outcome.output.find(std::string("==== ") + stage + " ===="), std::string::npos) << stage;
+  const Outcome explained = jaxc("dump " + conformance + "scan_nested.jaxpr --explain");
+  EXPECT_NE(explained.output.find("scan (line"), std::string::npos);
+  EXPECT_NE(explained.output.find("fused"), std::string::npos);
+}
+
+TEST_F(Command, DevicesNamesTheCpu) {
+  EXPECT_EQ(jaxc("devices").output.substr(0, 3), "cpu");
+}
+
+TEST_F(Command, PrimitivesCountsGaps) {
+  EXPECT_NE(jaxc("primitives").output.find("lower"), std::string::npos);
+}
+
+}  // namespace
