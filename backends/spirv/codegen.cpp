@@ -23,6 +23,8 @@ namespace {
 constexpr std::int64_t unlimited = std::int64_t{1} << 40;
 /// What a loop that ends on a condition is taken to turn, inside another loop's step.
 constexpr std::int64_t assumed_turns = 64;
+/// Lanes of one loop in a workgroup: few, so that they spread over the device's processors.
+constexpr std::int64_t lane_group = 32;
 
 std::int64_t saturated(std::int64_t left, std::int64_t right) {
   return left > 0 && right > unlimited / left ? unlimited : left * right;
@@ -144,7 +146,7 @@ class Generator {
 
   void copy(ArrayId source, ArrayId target) {
     if (count(target) == 0 || ir::same_place(program_, plan_, source, target)) return;
-    const KernelShape shape{Team::grid, grid_size(), 1};
+    const KernelShape shape{Team::grid, grid_size(), {}};
     KernelEmitter kernel = emitter(shape, {source, target});
     kernel.move({{source, target}});
     add("copy", kernel, shape.workgroup_size, (count(target) + shape.workgroup_size - 1) / shape.workgroup_size, false);
@@ -174,7 +176,7 @@ class Generator {
       }
     }
     if (empty) return;
-    KernelShape shape{Team::grid, grid_size(), 1};
+    KernelShape shape{Team::grid, grid_size(), {}};
     KernelEmitter kernel = emitter(shape, Touched(node).arrays);
     kernel.nest(node.id, nest);
     const std::int64_t groups = in_team ? points : (points + shape.workgroup_size - 1) / shape.workgroup_size;
@@ -201,7 +203,13 @@ class Generator {
   }
 
   std::int64_t copy_turns(ArrayId array, const KernelShape& shape) const {
-    return shape.team == Team::workgroup ? count(array) / shape.workgroup_size + 1 : count(array);
+    if (shape.team == Team::workgroup) return count(array) / shape.workgroup_size + 1;
+    std::int64_t own = count(array);
+    if (shape.lane_extents.empty()) return own;
+    for (const int dimension : plan_.placements[array].lane_dimensions) {
+      if (dimension >= 0) own /= std::max<std::int64_t>(1, program_.arrays[array].shape[dimension]);
+    }
+    return own;
   }
 
   std::int64_t turns(const Node& node, const KernelShape& shape) const {
@@ -266,12 +274,11 @@ class Generator {
 
   void loop_kernel(const Node& node, const Loop& loop) {
     const ir::LoopPlan& plan = plan_.loops.at(node.id);
-    KernelShape shape{Team::workgroup, planned_size(node), 1};
+    KernelShape shape{Team::workgroup, planned_size(node), {}};
     if (plan.path == ir::LoopPath::registers) {
-      shape = {Team::invocation, 1, 1};
-      for (const std::int64_t extent : plan.lane_extents) shape.lanes *= extent;
-      if (shape.lanes > 1)
-        shape.workgroup_size = static_cast<std::uint32_t>(std::min<std::int64_t>(32, device_.workgroup_size));
+      shape = {Team::invocation, 1, plan.lane_extents};
+      if (shape.lanes() > 1)
+        shape.workgroup_size = static_cast<std::uint32_t>(std::min(lane_group, device_.workgroup_size));
     }
     const std::int64_t per_step = 1 + turns(loop.body, shape) + (loop.condition ? turns(*loop.condition, shape) : 0);
     std::int64_t chunk = plan.chunk > 0 ? plan.chunk : device_.chunk_steps;
@@ -287,7 +294,7 @@ class Generator {
     kernel.loop_kernel(node.id, loop, chunk, state);
     if (chunk > 0) carry_bytes_ += kernel.carry_bytes(loop);
     const std::int64_t groups =
-        shape.team == Team::invocation ? (shape.lanes + shape.workgroup_size - 1) / shape.workgroup_size : 1;
+        shape.team == Team::invocation ? (shape.lanes() + shape.workgroup_size - 1) / shape.workgroup_size : 1;
     KernelCode& added = add(fmt::format("{} {}", loop.name, node.id), kernel, shape.workgroup_size, groups, true);
     added.conditional = loop.condition.has_value();
     added.steps = loop.trip_count;
@@ -295,7 +302,7 @@ class Generator {
   }
 
   void branch_kernel(const Node& node) {
-    const KernelShape shape{Team::workgroup, planned_size(node), 1};
+    const KernelShape shape{Team::workgroup, planned_size(node), {}};
     KernelEmitter kernel = emitter(shape, Touched(node).arrays);
     kernel.node(node);
     add(fmt::format("branch {}", node.id), kernel, shape.workgroup_size, 1, true);

@@ -109,7 +109,7 @@ std::int64_t KernelEmitter::carry_bytes(const Loop& loop) const {
   std::int64_t bytes = 0;
   for (const Carry& carry : loop.carries) {
     if (!arrays_.is_local(carry.argument)) continue;
-    bytes += 8 * team_count(carry.argument) * shape_.lanes;
+    bytes += 8 * team_count(carry.argument, lane_dimensions(carry.argument)) * shape_.lanes();
   }
   return bytes;
 }
@@ -118,7 +118,8 @@ void KernelEmitter::save_carries(const Loop& loop, std::int64_t offset, bool sav
   for (const Carry& carry : loop.carries) {
     const ArrayId array = carry.argument;
     if (!arrays_.is_local(array)) continue;
-    const std::int64_t count = team_count(array);
+    const auto lanes = lane_dimensions(array);
+    const std::int64_t count = team_count(array, lanes);
     access(save ? std::vector<ArrayId>{array} : std::vector<ArrayId>{},
            save ? std::vector<ArrayId>{} : std::vector<ArrayId>{array});
     share(count, in_registers(array), [&](Value number) {
@@ -131,14 +132,14 @@ void KernelEmitter::save_carries(const Loop& loop, std::int64_t offset, bool sav
                          module_.integer(Kind::i64, 8)));
       const DType dtype = program_.arrays[array].dtype;
       if (save) {
-        module_.store(scalar_.arithmetic().to_memory(arrays_.load(array, element_indices(array, number))), address,
-                      Sharing::invocation);
+        module_.store(scalar_.arithmetic().to_memory(arrays_.load(array, element_indices(array, number, lanes))),
+                      address, Sharing::invocation);
       } else {
         const Value value = module_.load(memory_kind_of(dtype), address, Sharing::invocation);
-        arrays_.store(array, element_indices(array, number), scalar_.arithmetic().from_memory(value, dtype));
+        arrays_.store(array, element_indices(array, number, lanes), scalar_.arithmetic().from_memory(value, dtype));
       }
     });
-    offset += 8 * count * shape_.lanes;
+    offset += 8 * count * shape_.lanes();
   }
 }
 
@@ -214,8 +215,9 @@ void KernelEmitter::loop_kernel(ir::NodeId id, const Loop& loop, std::int64_t ch
   } else {
     const Value group = module_.binary(IntegerBinary::multiply, module_.workgroup_index(0), i32(shape_.workgroup_size));
     const Value number = module_.binary(IntegerBinary::add, group, local_);
-    if (shape_.lanes > 1) lane_ = number;
-    module_.if_then(module_.compare(IntegerCompare::less_unsigned, number, i32(shape_.lanes)), body);
+    if (shape_.lanes() > 1) lane_ = number;
+    lanes_ = decompose(lane_, shape_.lane_extents);
+    module_.if_then(module_.compare(IntegerCompare::less_unsigned, number, i32(shape_.lanes())), body);
   }
 }
 

@@ -20,6 +20,12 @@ ModuleOptions module_options(const DeviceDescription& device, const KernelShape&
 
 }  // namespace
 
+std::int64_t KernelShape::lanes() const {
+  std::int64_t product = 1;
+  for (const std::int64_t extent : lane_extents) product *= extent;
+  return product;
+}
+
 bool Hazards::conflict(std::span<const Extent> reads, std::span<const Extent> writes) const {
   const auto overlap = [](std::span<const Extent> some, std::span<const Extent> others) {
     for (const Extent& one : some) {
@@ -126,22 +132,28 @@ std::vector<Value> KernelEmitter::decompose(Value number, std::span<const std::i
   return result;
 }
 
-int KernelEmitter::lane_dimension(ArrayId array) const {
-  const auto& dimensions = plan_.placements[array].lane_dimensions;
-  return shape_.team == Team::invocation && !dimensions.empty() ? dimensions[0] : -1;
+std::span<const int> KernelEmitter::lane_dimensions(ArrayId array) const {
+  if (shape_.lane_extents.empty()) return {};
+  return plan_.placements[array].lane_dimensions;
 }
 
-std::int64_t KernelEmitter::team_count(ArrayId array) const {
-  const int lane = lane_dimension(array);
-  return lane < 0 ? arrays_.count(array) : arrays_.count(array) / std::max<std::int64_t>(1, arrays_.shape(array)[lane]);
+std::int64_t KernelEmitter::team_count(ArrayId array, std::span<const int> lane_dimensions) const {
+  std::int64_t count = arrays_.count(array);
+  for (const int dimension : lane_dimensions) {
+    if (dimension >= 0) count /= std::max<std::int64_t>(1, arrays_.shape(array)[dimension]);
+  }
+  return count;
 }
 
-std::vector<Value> KernelEmitter::element_indices(ArrayId array, Value number) {
+std::vector<Value> KernelEmitter::element_indices(ArrayId array, Value number, std::span<const int> lane_dimensions) {
   Shape extents = arrays_.shape(array);
-  const int lane = lane_dimension(array);
-  if (lane >= 0) extents[lane] = 1;
+  for (const int dimension : lane_dimensions) {
+    if (dimension >= 0) extents[dimension] = 1;
+  }
   std::vector<Value> result = decompose(number, extents);
-  if (lane >= 0) result[lane] = lane_;
+  for (std::size_t k = 0; k < lane_dimensions.size(); ++k) {
+    if (lane_dimensions[k] >= 0) result[lane_dimensions[k]] = lanes_[k];
+  }
   return result;
 }
 
@@ -185,11 +197,21 @@ void KernelEmitter::copy_elements(std::span<const Move> moves) {
     unrolled = unrolled || in_registers(source) || in_registers(target);
   }
   access(reads, writes);
-  share(team_count(moves[0].second), unrolled, [&](Value number) {
+  // A slice for a lane of an array outside the loop goes by the dimensions of the array inside.
+  const auto dimensions = [&](const Move& move, bool of_source) {
+    const auto own = lane_dimensions(of_source ? move.first : move.second);
+    if (arrays_.shape(move.first) != arrays_.shape(move.second)) return own;
+    const auto target = lane_dimensions(move.second);
+    return target.empty() ? lane_dimensions(move.first) : target;
+  };
+  share(team_count(moves[0].second, dimensions(moves[0], false)), unrolled, [&](Value number) {
     std::vector<Value> values;
-    for (const Move& move : moves) values.push_back(arrays_.load(move.first, element_indices(move.first, number)));
+    for (const Move& move : moves) {
+      values.push_back(arrays_.load(move.first, element_indices(move.first, number, dimensions(move, true))));
+    }
     for (std::size_t i = 0; i < moves.size(); ++i) {
-      arrays_.store(moves[i].second, element_indices(moves[i].second, number), values[i]);
+      const ArrayId target = moves[i].second;
+      arrays_.store(target, element_indices(target, number, dimensions(moves[i], false)), values[i]);
     }
   });
 }
@@ -214,7 +236,7 @@ void KernelEmitter::move(std::vector<Move> moves) {
     }
     // What is left trades places: arrays of one size, moved element by element.
     for (const Move& move : moves) {
-      if (team_count(move.second) != team_count(moves[0].second)) {
+      if (arrays_.count(move.second) != arrays_.count(moves[0].second)) {
         throw InternalError("spirv: arrays of different sizes trade places");
       }
     }

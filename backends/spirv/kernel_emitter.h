@@ -23,7 +23,9 @@ enum class Team : std::uint8_t {
 struct KernelShape {
   Team team = Team::grid;
   std::uint32_t workgroup_size = 64;
-  std::int64_t lanes = 1;  ///< invocation: how many
+  std::vector<std::int64_t> lane_extents;  ///< invocation: the lanes of its loop; none: a single one
+
+  std::int64_t lanes() const;
 };
 
 /// What is accessed since the last barrier.
@@ -81,6 +83,7 @@ class KernelEmitter {
   struct NestState;
 
   // Nests (kernel_nest.cpp).
+  void set_lane_axes(NestState& state);
   void points(NestState& state);
   void loop_axes(NestState& state, std::size_t position);
   void emit_level(NestState& state, int level);
@@ -107,10 +110,12 @@ class KernelEmitter {
   void copy_elements(std::span<const Move> moves);
   /// Runs over [0, count), shared among the team; unrolled for arrays in registers.
   void share(std::int64_t count, bool unrolled, const std::function<void(Value)>& body);
-  std::vector<Value> element_indices(ir::ArrayId array, Value number);
-  std::int64_t team_count(ir::ArrayId array) const;
+  /// The dimension of the array that is each lane axis, or -1; empty outside lanes.
+  std::span<const int> lane_dimensions(ir::ArrayId array) const;
+  /// Indices of the element with this number among those of the invocation's lane.
+  std::vector<Value> element_indices(ir::ArrayId array, Value number, std::span<const int> lane_dimensions);
+  std::int64_t team_count(ir::ArrayId array, std::span<const int> lane_dimensions) const;
   bool in_registers(ir::ArrayId array) const;
-  int lane_dimension(ir::ArrayId array) const;
   /// Emits a barrier when these accesses conflict with earlier ones, and notes them.
   void access(std::span<const ir::ArrayId> reads, std::span<const ir::ArrayId> writes);
   void note(std::span<const ir::ArrayId> reads, std::span<const ir::ArrayId> writes);
@@ -129,7 +134,8 @@ class KernelEmitter {
   Arrays arrays_;
   Hazards hazards_;
   Value local_;
-  Value lane_;
+  Value lane_;                                                   ///< the number of the invocation's lane
+  std::vector<Value> lanes_;                                     ///< its position on each lane axis
   std::map<std::pair<std::size_t, Kind>, LocalArray> partials_;  ///< for reductions in the team
 };
 

@@ -92,13 +92,14 @@ void KernelEmitter::nest(ir::NodeId id, const ir::Nest& nest) {
       reduced.push_back(axis);
       state.reduces_in_team = state.reduces_in_team || shared;
     } else if (schedule == Schedule::loop_lane) {
-      state.axes[axis] = lane_;
+      continue;
     } else if (shared) {
       state.team.push_back(axis);
     } else {
       state.loops.push_back(axis);
     }
   }
+  set_lane_axes(state);
   state.stored_loops = state.loops.size();
   state.loops.insert(state.loops.end(), reduced.begin(), reduced.end());
   std::vector<int> axis_levels(nest.axes.size(), 0);
@@ -128,6 +129,20 @@ void KernelEmitter::nest(ir::NodeId id, const ir::Nest& nest) {
   points(state);
   // Barriers of a reduction in the team stand before its last reads and stores.
   if (state.reduces_in_team) note(reads, writes);
+}
+
+/// An axis is a lane axis when it alone indexes the dimension of an output that is.
+void KernelEmitter::set_lane_axes(NestState& state) {
+  for (const ir::NestOutput& output : state.nest.outputs) {
+    const auto dimensions = lane_dimensions(output.result);
+    for (std::size_t lane = 0; lane < dimensions.size(); ++lane) {
+      if (dimensions[lane] < 0) continue;
+      const ir::Index& index = output.indices.at(static_cast<std::size_t>(dimensions[lane]));
+      if (index.offset != 0 || index.terms.size() != 1) throw InternalError("spirv: a lane is not stored by one axis");
+      const auto axis = state.nest.body.ops[index.terms[0].op].immediate;
+      if (state.plan.axes[axis].schedule == Schedule::loop_lane) state.axes[axis] = lanes_[lane];
+    }
+  }
 }
 
 void KernelEmitter::points(NestState& state) {

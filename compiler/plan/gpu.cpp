@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "compiler/plan/coalesce.h"
+#include "compiler/plan/independent_axes.h"
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
 
@@ -44,6 +45,7 @@ std::int64_t multiply(std::int64_t left, std::int64_t right) {
 /// The loops and branches that become kernels of their own.
 struct Kernel {
   bool registers = false;
+  IndependentAxes lanes;         ///< of the loop; without extents: a single lane
   bool indexed = false;          ///< some code indexes arrays by values known only at run time
   std::int64_t workgroup = 1;    ///< invocations
   std::int64_t local_bytes = 0;  ///< private or shared memory taken so far
@@ -62,11 +64,23 @@ class GpuPlanner {
     top_level(program_.body);
     const auto is_small = [&](ArrayId array) { return is_candidate(array); };
     const auto may_share = [&](ArrayId left, ArrayId right) {
-      return is_candidate(left) == is_candidate(right) &&
-             (!is_candidate(left) || kernel_of_[left] == kernel_of_[right]);
+      if (is_candidate(left) != is_candidate(right)) return false;
+      if (is_candidate(left) && kernel_of_[left] != kernel_of_[right]) return false;
+      // Lanes run apart in time: their parts of what they share must be the same parts.
+      const bool inside = kernel_of_[left] != 0 && kernel_of_[left] == kernel_of_[right];
+      const bool alike = program_.arrays[left].shape == program_.arrays[right].shape;
+      return !inside || !alike || lane_dimensions(left) == lane_dimensions(right);
     };
-    const StorageClasses classes = coalesce(program_, liveness(program_), is_small, may_share);
+    const Liveness live = liveness(program_);
+    StorageClasses classes = coalesce(program_, live, is_small, may_share);
+    for (const ir::NodeId loop : loops_in_lanes_) {
+      const LiveRange whole{live.moments[loop].begin, live.moments[loop].end};
+      for (LiveRange& range : classes.ranges) {
+        if (range.overlaps(whole)) range = {std::min(range.begin, whole.begin), std::max(range.end, whole.end)};
+      }
+    }
     place_arrays(program_, classes, [&](std::uint32_t k) { return choose_storage(classes, k); }, plan_);
+    place_lanes(classes);
     ir::visit_nodes(program_.body, [&](const Node& node) {
       const auto* loop = std::get_if<Loop>(&node.kind);
       if (loop == nullptr) return;
@@ -85,11 +99,70 @@ class GpuPlanner {
     return product;
   }
 
+  /// The dimension of an array that is each lane axis of its kernel, or -1.
+  std::vector<int> lane_dimensions(ArrayId array) const {
+    const IndependentAxes& lanes = kernels_[kernel_of_[array]].lanes;
+    const auto found = lanes.dimensions.find(array);
+    return found != lanes.dimensions.end() ? found->second : std::vector<int>(lanes.extents.size(), -1);
+  }
+
+  /// What one lane has of an array.
+  Shape lane_shape(ArrayId array, const std::vector<int>& dimensions) const {
+    Shape shape = program_.arrays[array].shape;
+    for (const int dimension : dimensions) {
+      if (dimension >= 0) shape[static_cast<std::size_t>(dimension)] = 1;
+    }
+    return shape;
+  }
+
+  std::int64_t lane_bytes(ArrayId array) const {
+    std::int64_t product = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
+    for (const std::int64_t extent : lane_shape(array, lane_dimensions(array))) product = multiply(product, extent);
+    return product;
+  }
+
   /// Whether an array may live in the memory of its kernel alone.
   bool is_candidate(ArrayId array) const {
     const std::uint32_t kernel = kernel_of_[array];
     if (kernel == 0) return false;
-    return bytes(array) <= (kernels_[kernel].registers ? options_.private_bytes : options_.shared_bytes / 2);
+    return lane_bytes(array) <= (kernels_[kernel].registers ? options_.private_bytes : options_.shared_bytes / 2);
+  }
+
+  /// Gives arrays of loops in lanes their lane dimensions, and private ones the size of one lane's part.
+  void place_lanes(const StorageClasses& classes) {
+    std::vector<bool> done(program_.arrays.size(), false);
+    for (ir::Buffer& buffer : plan_.buffers) {
+      if (buffer.storage == Storage::stack || buffer.storage == Storage::registers) buffer.bytes = 0;
+    }
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array) place_lane(classes, array, done);
+  }
+
+  void place_lane(const StorageClasses& classes, ArrayId array, std::vector<bool>& done) {
+    if (done[array]) return;
+    done[array] = true;
+    ir::Placement& placement = plan_.placements[array];
+    ir::Buffer& buffer = plan_.buffers[placement.buffer];
+    const std::vector<int> dimensions = lane_dimensions(array);
+    if (!dimensions.empty()) placement.lane_dimensions = dimensions;
+    if (buffer.storage != Storage::stack && buffer.storage != Storage::registers) return;
+    const FixedHome& home = classes.homes[classes.class_of[array]];
+    if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
+      place_lane(classes, home.whole, done);
+      const ir::Placement& whole = plan_.placements[home.whole];
+      placement.strides = whole.strides;
+      placement.strides.erase(placement.strides.begin() + home.axis);
+      placement.loop_strides = whole.loop_strides;
+      placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
+      return;
+    }
+    const Shape shape = lane_shape(array, dimensions);
+    std::int64_t count = 1;
+    for (std::size_t k = shape.size(); k-- > 0; count *= shape[k]) placement.strides[k] = count;
+    for (const int dimension : dimensions) {
+      if (dimension >= 0) placement.strides[static_cast<std::size_t>(dimension)] = 0;
+    }
+    buffer.bytes =
+        std::max(buffer.bytes, count * static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype)));
   }
 
   void top_level(const Block& block) {
@@ -154,28 +227,35 @@ class GpuPlanner {
     return total;
   }
 
-  std::int64_t points(const Nest& nest) const {
-    std::int64_t product = 1;
-    for (const ir::Axis& axis : nest.axes) product = multiply(product, axis.extent);
-    return product;
+  static bool is_lane(const std::vector<int>& lane_axes, std::size_t axis) {
+    return std::find(lane_axes.begin(), lane_axes.end(), static_cast<int>(axis)) != lane_axes.end();
   }
 
-  std::int64_t operations(const Nest& nest) const {
-    std::int64_t each = 1 + operations(nest.body);
-    if (nest.reduction) each += operations(nest.reduction->step);
-    return multiply(points(nest), each);
+  /// The axes of a nest that are lane axes of the kernel.
+  static std::vector<int> lane_axes(const IndependentAxes& lanes, ir::NodeId nest) {
+    const auto found = lanes.nest_axes.find(nest);
+    return found != lanes.nest_axes.end() ? found->second : std::vector<int>();
+  }
+
+  std::int64_t operations(const Nest& nest, const std::vector<int>& lane_axes) const {
+    std::int64_t total = 1 + operations(nest.body);
+    if (nest.reduction) total += operations(nest.reduction->step);
+    for (std::size_t i = 0; i < nest.axes.size(); ++i) {
+      if (!is_lane(lane_axes, i)) total = multiply(total, nest.axes[i].extent);
+    }
+    return total;
   }
 
   struct Work {
-    std::int64_t operations = 0;  ///< of one run
+    std::int64_t operations = 0;  ///< of one run, by one lane
     std::int64_t code = 0;        ///< the same with inner loops counted once
     std::int64_t widest = 1;      ///< points that one nest offers to a team
   };
 
-  void measure(const Block& block, std::int64_t runs, Work& work) const {
+  void measure(const Block& block, const IndependentAxes& lanes, std::int64_t runs, Work& work) const {
     for (const Node& node : block.nodes) {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
-        const std::int64_t each = operations(*nest);
+        const std::int64_t each = operations(*nest, lane_axes(lanes, node.id));
         work.code += each;
         work.operations = std::min(unlimited, work.operations + multiply(runs, each));
         std::int64_t team = extents(*nest, AxisKind::parallel);
@@ -185,12 +265,12 @@ class GpuPlanner {
         work.widest = std::max<std::int64_t>(work.widest, bytes(reshape->result) / 8);
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         const std::int64_t steps = loop->condition ? 16 : loop->trip_count;
-        if (loop->condition) measure(*loop->condition, multiply(runs, steps), work);
-        measure(loop->body, multiply(runs, steps), work);
+        if (loop->condition) measure(*loop->condition, lanes, multiply(runs, steps), work);
+        measure(loop->body, lanes, multiply(runs, steps), work);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
-        for (const Block& inner : branch->blocks) measure(inner, runs, work);
+        for (const Block& inner : branch->blocks) measure(inner, lanes, runs, work);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
-        measure(routine->expansion, runs, work);
+        measure(routine->expansion, lanes, runs, work);
       }
     }
   }
@@ -200,34 +280,102 @@ class GpuPlanner {
            extents(nest, AxisKind::parallel) <= 4 && extents(nest, AxisKind::reduced) >= 64;
   }
 
-  void kernel(const Node& node) {
+  Work measure(const Node& node, const IndependentAxes& lanes) const {
     Work work;
-    const auto* loop = std::get_if<Loop>(&node.kind);
-    if (loop != nullptr) {
-      if (loop->condition) measure(*loop->condition, 1, work);
-      measure(loop->body, 1, work);
+    if (const auto* loop = std::get_if<Loop>(&node.kind)) {
+      if (loop->condition) measure(*loop->condition, lanes, 1, work);
+      measure(loop->body, lanes, 1, work);
     } else {
-      for (const Block& block : std::get<Branch>(node.kind).blocks) measure(block, 1, work);
+      for (const Block& block : std::get<Branch>(node.kind).blocks) measure(block, lanes, 1, work);
     }
+    return work;
+  }
+
+  /// Whether lanes may store a stacked value: each its part, or all the same elements once and without reading.
+  static bool is_stored_by_lanes(const Loop& loop, ArrayId value, const IndependentAxes& axes) {
+    const auto found = axes.dimensions.find(value);
+    if (found != axes.dimensions.end() &&
+        std::find(found->second.begin(), found->second.end(), -1) == found->second.end()) {
+      return true;
+    }
+    bool plain = false;
+    for (const Node& node : loop.body.nodes) {
+      const auto* nest = std::get_if<Nest>(&node.kind);
+      if (nest == nullptr) continue;
+      for (const ir::NestOutput& output : nest->outputs) plain = plain || (output.result == value && !output.base);
+    }
+    return plain;
+  }
+
+  /// The loop's lanes, where each can run by itself: what lanes do not share out must be private to each.
+  std::optional<IndependentAxes> lanes_of(const Node& node, std::int64_t work) const {
+    const auto& loop = std::get<Loop>(node.kind);
+    if (loop.condition) return std::nullopt;
+    auto axes = independent_axes(program_, node);
+    if (!axes) return std::nullopt;
+    std::int64_t count = 1;
+    for (const std::int64_t extent : axes->extents) count = multiply(count, extent);
+    const std::int64_t own = measure(node, *axes).operations;
+    if (count < 2 || count >= (std::int64_t{1} << 31) || own >= work) return std::nullopt;
+    if (own > options_.registers_work && count < options_.workgroup_size) return std::nullopt;
+    bool fits = true;
+    const auto check = [&](ArrayId array) {
+      const auto found = axes->dimensions.find(array);
+      std::int64_t size = bytes(array);
+      bool shared_out = found != axes->dimensions.end();
+      for (std::size_t lane = 0; lane < axes->extents.size(); ++lane) {
+        const int dimension = shared_out ? found->second[lane] : -1;
+        if (dimension >= 0) size /= std::max<std::int64_t>(1, axes->extents[lane]);
+        if (dimension < 0) shared_out = false;
+      }
+      fits = fits && (shared_out || size <= options_.private_bytes);
+    };
+    ir::visit_nodes(loop.body, [&](const Node& inner) {
+      for (const ArrayId array : ir::arrays_assigned(inner)) check(array);
+      const auto* nested = std::get_if<Loop>(&inner.kind);
+      if (nested == nullptr) return;
+      for (const ir::Carry& carry : nested->carries) check(carry.argument);
+    });
+    for (const ir::Carry& carry : loop.carries) check(carry.argument);
+    for (const ir::StackedOutput& output : loop.outputs) fits = fits && is_stored_by_lanes(loop, output.value, *axes);
+    return fits ? axes : std::nullopt;
+  }
+
+  void kernel(const Node& node) {
+    const auto* loop = std::get_if<Loop>(&node.kind);
     Kernel kernel;
-    kernel.registers = loop != nullptr && work.operations <= options_.registers_work;
+    Work work = measure(node, {});
+    std::string reason;
+    if (loop != nullptr && options_.registers_work > 0) {
+      if (auto lanes = lanes_of(node, work.operations)) {
+        kernel.lanes = std::move(*lanes);
+        work = measure(node, kernel.lanes);
+        kernel.registers = true;
+        reason = fmt::format("one dispatch; {} lanes do not interact, a step of one is {} scalar operations",
+                             print(kernel.lanes), work.operations);
+      } else if (work.operations <= options_.registers_work) {
+        kernel.registers = true;
+        reason = fmt::format("one dispatch; a step is {} scalar operations, too few to share", work.operations);
+      }
+    }
     // Straight-line code keeps arrays in registers; past its bound, loops over stack arrays stay small.
     unroll_ = kernel.registers && work.code <= options_.unrolled_operations;
     const auto size = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(work.widest)));
     kernel.workgroup = std::clamp<std::int64_t>(size, 32, options_.workgroup_size);
+    if (!kernel.registers) {
+      reason = fmt::format("one dispatch; a step is {} scalar operations, shared by a workgroup of {}", work.operations,
+                           kernel.workgroup);
+    }
     kernels_.push_back(kernel);
     current_ = static_cast<std::uint32_t>(kernels_.size() - 1);
     if (loop != nullptr) {
       this->loop(node.id, *loop);
       ir::LoopPlan& plan = plan_.loops[node.id];
       plan.path = kernel.registers ? ir::LoopPath::registers : ir::LoopPath::workgroup;
-      plan.reason = kernel.registers
-                        ? fmt::format(
-                              "one dispatch; a step is {} scalar operations, which one invocation does "
-                              "faster than a workgroup meets at barriers",
-                              work.operations)
-                        : fmt::format("one dispatch; a step is {} scalar operations, shared by a workgroup of {}",
-                                      work.operations, kernel.workgroup);
+      plan.reason = std::move(reason);
+      plan.lane_extents = kernel.lanes.extents;
+      plan.lane_threads = !plan.lane_extents.empty();
+      if (plan.lane_threads) loops_in_lanes_.push_back(node.id);
     } else {
       for (const Block& block : std::get<Branch>(node.kind).blocks) inside(block);
     }
@@ -256,7 +404,7 @@ class GpuPlanner {
     for (const Node& node : block.nodes) {
       for (const ArrayId array : ir::arrays_assigned(node)) kernel_of_[array] = current_;
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
-        plan_.nests[node.id] = in_kernel(*nest);
+        plan_.nests[node.id] = in_kernel(*nest, node.id);
       } else if (const auto* inner = std::get_if<Loop>(&node.kind)) {
         loop(node.id, *inner);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
@@ -267,12 +415,14 @@ class GpuPlanner {
     }
   }
 
-  NestPlan in_kernel(const Nest& nest) {
+  NestPlan in_kernel(const Nest& nest, ir::NodeId id) {
     NestPlan plan = serial(nest);
     const Kernel& kernel = kernels_[current_];
     if (kernel.registers) {
-      if (unroll_) {
-        for (ir::AxisSchedule& axis : plan.axes) axis.schedule = Schedule::unrolled;
+      const std::vector<int> lanes = lane_axes(kernel.lanes, id);
+      for (std::size_t i = 0; i < plan.axes.size(); ++i) {
+        if (unroll_) plan.axes[i].schedule = Schedule::unrolled;
+        if (is_lane(lanes, i)) plan.axes[i].schedule = Schedule::loop_lane;
       }
       mark_indexed(nest, !unroll_);
     } else if (reduces_in_team(nest)) {
@@ -307,7 +457,7 @@ class GpuPlanner {
     bool indexed = false;
     for (const ArrayId member : members) {
       if (!is_candidate(member)) return {Storage::scratch, 0};
-      largest = std::max(largest, bytes(member));
+      largest = std::max(largest, lane_bytes(member));
       indexed = indexed || indexed_[member];
     }
     Kernel& kernel = kernels_[kernel_of_[members.front()]];
@@ -327,6 +477,7 @@ class GpuPlanner {
   std::vector<Kernel> kernels_;
   std::vector<std::uint32_t> kernel_of_;  ///< by ArrayId: the kernel that alone knows the array, or 0
   std::vector<bool> indexed_;             ///< by ArrayId: some access has an index known only at run time
+  std::vector<ir::NodeId> loops_in_lanes_;
   std::uint32_t current_ = 0;
   bool unroll_ = false;
   bool inside_loop_ = false;
