@@ -49,12 +49,6 @@ Scalar power_of_two(Scalar biased) {
   return float_of(biased << Format(float_of(biased)).mantissa_bits());
 }
 
-/// p 2^n, n + 2 bias standing in the low bits, by two factors so that the result may be subnormal.
-Scalar scale(Scalar p, Scalar bits) {
-  const Scalar half = bits >> 1;
-  return p * power_of_two(half) * power_of_two(bits - half);
-}
-
 Scalar clamp(Scalar x, double low, double high) {
   return select(x < low, low, select(x > high, high, x));
 }
@@ -147,12 +141,18 @@ Scalar exponential(Scalar x, int shift) {
   return scale(exponential_of_remainder(reduced.r), reduced.bits);
 }
 
-Scalar exponential(Scalar x, Scalar tail, int shift) {
+UnscaledExponential unscaled_exponential(Scalar x, Scalar tail) {
   const Format format(x);
   const Scalar clamped = clamp(x, format.pick(-105, -746), format.pick(90, 711));
-  const Reduction reduced = reduce(clamped, 2 * format.bias() + shift);
-  const Scalar p = exponential_of_remainder(reduced.r);
-  return scale(mul_add(p, tail, p), reduced.bits);
+  const Reduction reduced = reduce(clamped, 2 * format.bias());
+  const Scalar minus_one = exponential_of_remainder_minus_one(reduced.r + tail);
+  return {fast_two_sum(like(x, 1), minus_one), reduced.bits};
+}
+
+// By two factors, so that the result may be subnormal: n + 2 bias stands in the low bits.
+Scalar scale(Scalar value, Scalar bits) {
+  const Scalar half = bits >> 1;
+  return value * power_of_two(half) * power_of_two(bits - half);
 }
 
 Scalar exponential_base_two(Scalar x, Scalar tail) {

@@ -4,8 +4,15 @@
 namespace jaxc::compiler {
 
 std::vector<FunctionFamily> function_families() {
-  return {exponential_functions,           logarithm_functions,  power_functions,   trigonometric_functions,
-          inverse_trigonometric_functions, conversion_functions, threefry_functions};
+  return {exponential_functions,
+          logarithm_functions,
+          power_functions,
+          trigonometric_functions,
+          inverse_trigonometric_functions,
+          error_functions,
+          gamma_functions,
+          conversion_functions,
+          threefry_functions};
 }
 
 void add_float_rows(std::vector<FunctionRow>& rows, const std::string& stem, Scalar (*write)(Scalar)) {

@@ -24,6 +24,8 @@ std::vector<FunctionRow> logarithm_functions();
 std::vector<FunctionRow> power_functions();
 std::vector<FunctionRow> trigonometric_functions();
 std::vector<FunctionRow> inverse_trigonometric_functions();
+std::vector<FunctionRow> error_functions();
+std::vector<FunctionRow> gamma_functions();
 std::vector<FunctionRow> conversion_functions();
 std::vector<FunctionRow> threefry_functions();
 
