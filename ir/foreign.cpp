@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 
-#include "ir/untyped.h"
 #include "jaxc/error.h"
 
 namespace jaxc::ir {

@@ -139,6 +139,11 @@ struct Jaxpr {
   Variable add_variable(Type type);
 };
 
+/// Appends every jaxpr within a parameter, in order; one that occurs twice is listed twice.
+void append_jaxprs(const Parameter& parameter, std::vector<JaxprPointer>& jaxprs);
+/// Every jaxpr within the equation's parameters.
+std::vector<JaxprPointer> sub_jaxprs(const Equation& equation);
+
 /// Equal up to the numbering of variables; locations are ignored.
 bool structurally_equal(const Jaxpr& left, const Jaxpr& right);
 

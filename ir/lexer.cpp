@@ -219,7 +219,7 @@ std::optional<std::string_view> Lexer::take_string() {
   const std::size_t start = offset_;
   const char quote = current();
   for (++offset_; offset_ < text().size() && current() != '\n'; ++offset_) {
-    if (current() == '\\') {
+    if (current() == '\\' && at(1) != '\n') {
       ++offset_;
     } else if (current() == quote) {
       ++offset_;

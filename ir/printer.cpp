@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "ir/source.h"
-#include "ir/untyped.h"
 #include "ir/value_parser.h"
 
 namespace jaxc::ir {

@@ -5,7 +5,6 @@
 
 #include "ir/parser.h"
 #include "ir/source.h"
-#include "ir/untyped.h"
 #include "jaxc/error.h"
 
 namespace jaxc::ir {

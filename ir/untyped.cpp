@@ -268,24 +268,4 @@ std::vector<std::pair<JaxprPointer, std::vector<Type>>> body_output_types(const 
   return bodies;
 }
 
-void append_jaxprs(const Parameter& parameter, std::vector<JaxprPointer>& jaxprs) {
-  std::visit(
-      [&]<typename T>(const T& value) {
-        if constexpr (std::is_same_v<T, JaxprPointer>) {
-          if (value != nullptr) jaxprs.push_back(value);
-        } else if constexpr (std::is_same_v<T, Parameter::Tuple> || std::is_same_v<T, Parameter::List>) {
-          for (const Parameter& item : value.items) append_jaxprs(item, jaxprs);
-        } else if constexpr (std::is_same_v<T, Parameter::Call>) {
-          for (const auto& [key, argument] : value.arguments) append_jaxprs(argument, jaxprs);
-        }
-      },
-      parameter.value);
-}
-
-std::vector<JaxprPointer> sub_jaxprs(const Equation& equation) {
-  std::vector<JaxprPointer> jaxprs;
-  for (const auto& [key, parameter] : equation.parameters.entries) append_jaxprs(parameter, jaxprs);
-  return jaxprs;
-}
-
 }  // namespace jaxc::ir

@@ -29,8 +29,4 @@ Type operand_type(const Jaxpr& jaxpr, const Equation& equation, std::size_t inde
 /// The types that each sub-jaxpr's outputs must have, as far as the equation tells.
 std::vector<std::pair<JaxprPointer, std::vector<Type>>> body_output_types(const Jaxpr& jaxpr, const Equation& equation);
 
-/// Every sub-jaxpr of a parameter, in order; one that occurs twice is listed twice.
-void append_jaxprs(const Parameter& parameter, std::vector<JaxprPointer>& jaxprs);
-std::vector<JaxprPointer> sub_jaxprs(const Equation& equation);
-
 }  // namespace jaxc::ir

@@ -7,7 +7,6 @@
 
 #include "ir/prims/type_rules.h"
 #include "ir/source.h"
-#include "ir/untyped.h"
 #include "ir/value_parser.h"
 #include "jaxc/error.h"
 
