@@ -35,9 +35,6 @@ Results compare(const Application& application, Function function) {
 
 template <typename Function>
 Results compare_total_order(const Application& application, Function function) {
-  if (is_complex(computing_dtype(application))) {
-    throw Error(fmt::format("{}: complex numbers have no total order", name(application.equation.primitive)));
-  }
   return map_real(application, [&](auto x, decltype(x) y) -> bool {
     if constexpr (is_floating_value<decltype(x)>) {
       return function(math::total_order_key(x), math::total_order_key(y));

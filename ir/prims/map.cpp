@@ -160,7 +160,7 @@ const Signature ge{predicate, {dtypes::ordered, 2}};
 const Signature gt{predicate, {dtypes::ordered, 2}};
 const Signature le{predicate, {dtypes::ordered, 2}};
 const Signature lt{predicate, {dtypes::ordered, 2}};
-const Signature eq_to{predicate, {dtypes::computable, 2}};
+const Signature eq_to{predicate, {dtypes::ordered, 2}};
 const Signature le_to{predicate, {dtypes::ordered, 2}};
 const Signature lt_to{predicate, {dtypes::ordered, 2}};
 const Signature one_minus_square{elementwise, {dtypes::numbers, 1}};
@@ -170,7 +170,7 @@ const Signature clamp{clamped, {dtypes::computable, 3, {Interval{-1, -0.5}, arou
 const Signature select_n{select, {dtypes::bits, OperandCount::at_least(2), {Interval{0, 1}, around_zero, around_zero}}};
 const Signature copy{rules::unchanged, {dtypes::any, 1}};
 const Signature copy_p{rules::unchanged, {dtypes::any, 1}};
-const Signature add_any{elementwise, {dtypes::any, 2}};
+const Signature add_any{elementwise, {dtypes::numbers | dtypes::keys, 2}};
 const Signature stop_gradient{rules::unchanged, {dtypes::any, 1}};
 const Signature zeros_like{rules::unchanged, {dtypes::any, 1}};
 const Signature lgamma{elementwise, {dtypes::floats, 1, {positive}}};

@@ -1,0 +1,176 @@
+"""Writes small programs that JAX prints, with inputs and the outputs that JAX computes.
+
+They cover primitives and edges that the conformance programs do not reach. Run with JAX on a CPU:
+python generate.py. A case is NAME.jaxpr and NAME.safetensors (in0.., out0.., and rtol in the metadata).
+"""
+
+import json
+import pathlib
+import struct
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+jax.config.update("jax_enable_x64", True)
+FOLDER = pathlib.Path(__file__).parent
+RANDOM = np.random.default_rng(0)
+NAMES = {"float16": "F16", "float32": "F32", "float64": "F64", "complex64": "C64", "complex128": "C128", "bool": "BOOL"}
+
+
+def plain(value):
+    """The array's numpy form; bfloat16 as the u16 of its bits, keys as u32."""
+    if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
+        value = jax.random.key_data(value)
+    array = np.ascontiguousarray(value)
+    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+
+
+def save(path, arrays, metadata):
+    header, blobs, offset = {"__metadata__": metadata}, [], 0
+    for key, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize):
+        kind = array.dtype.name
+        name = NAMES.get(kind) or kind.upper().replace("UINT", "U").replace("INT", "I")
+        blobs.append(array.tobytes())
+        header[key] = {"dtype": name, "shape": array.shape, "data_offsets": [offset, offset + len(blobs[-1])]}
+        offset += len(blobs[-1])
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+
+
+def case(name, function, *inputs, rtol=1e-6, partitionable=True):
+    with jax.threefry_partitionable(partitionable):
+        text = str(jax.make_jaxpr(function)(*inputs))
+        outputs = jax.tree.leaves(jax.jit(function)(*inputs))
+    arrays = {f"in{i}": plain(value) for i, value in enumerate(inputs)}
+    arrays |= {f"out{i}": plain(value) for i, value in enumerate(outputs)}
+    metadata = {"rtol": repr(rtol), "jax_threefry_partitionable": "true" if partitionable else "false"}
+    (FOLDER / f"{name}.jaxpr").write_text(text + "\n")
+    save(FOLDER / f"{name}.safetensors", arrays, metadata)
+
+
+def reals(*shape, low=-3, high=3, dtype=np.float32):
+    return jnp.asarray(RANDOM.uniform(low, high, shape).astype(dtype))
+
+
+def complexes(*shape, dtype=np.complex64):
+    return jnp.asarray((RANDOM.normal(size=shape) + 1j * RANDOM.normal(size=shape)).astype(dtype))
+
+
+def pairs(values):
+    return [jnp.asarray(grid.ravel()) for grid in np.meshgrid(values, values)]
+
+
+def elementwise():
+    edges = np.array([0, -0.0, 1, -1, 0.5, -2.5, 1e30, np.inf, -np.inf, np.nan], np.float32)
+    both = [lax.add, lax.div, lax.rem, lax.max, lax.min, lax.pow, lax.atan2, lax.nextafter, lax.eq, lax.lt]
+    case("float_edges", lambda x, y: [f(x, y) for f in both], *pairs(edges))
+    for dtype in (np.int8, np.uint8, np.int32, np.uint32, np.int64):
+        info = np.iinfo(dtype)
+        values = np.array([0, 1, 2, 7, 31, info.max, info.min, info.max - 1, info.min + 1], dtype)
+        both = [lax.add, lax.mul, lax.mulhi, lax.div, lax.rem, lax.shift_left, lax.shift_right_arithmetic]
+        both += [lax.shift_right_logical, lax.max, lax.bitwise_xor]
+        case(f"integer_edges_{np.dtype(dtype).name}", lambda x, y, both=both: [f(x, y) for f in both], *pairs(values))
+    inexact = [lax.exp, lax.log, lax.log1p, lax.expm1, lax.tanh, lax.sin, lax.asinh, lax.acosh, lax.sqrt, lax.rsqrt]
+    case("complex_functions", lambda z: [f(z) for f in inexact], complexes(12), rtol=3e-5)
+    case("complex_arithmetic", lambda x, y: (x * y, x / y, x**y, lax.max(x, y), jnp.conj(x), abs(x), x.imag),
+         complexes(9), complexes(9), rtol=3e-5)
+    for dtype, rtol in ((jnp.float16, 3e-3), (jnp.bfloat16, 2e-2)):
+        case(f"functions_{jnp.dtype(dtype).name}", lambda x: [f(x) for f in inexact[:7]],
+             reals(12, low=0.1).astype(dtype), rtol=rtol)
+    halves = jnp.array([0.5, -0.5, 1.5, 2.5, 127.9, -129, 300, 3e9, -3e9, 1e19, 1e-8, 65520, np.nan, np.inf, -np.inf],
+                       jnp.float32)
+    dtypes = [jnp.int8, jnp.uint8, jnp.int32, jnp.uint32, jnp.int64, jnp.uint64, jnp.float16, jnp.bfloat16, jnp.bool_]
+    case("conversions", lambda x: [lax.convert_element_type(x, dtype) for dtype in dtypes], halves)
+    case("roundings", lambda x: (lax.round(x, lax.RoundingMethod.AWAY_FROM_ZERO),
+                                 lax.round(x, lax.RoundingMethod.TO_NEAREST_EVEN), lax.reduce_precision(x, 5, 10),
+                                 lax.reduce_precision(x, 4, 3)), halves)
+    shape, x = reals(30, low=0.1, high=8, dtype=np.float64), reals(30, low=0.01, high=12, dtype=np.float64)
+    case("special_functions", lambda a, x: (lax.igamma(a, x), lax.igammac(a, x), lax.igamma_grad_a(a, x),
+                                            lax.random_gamma_grad(a, x), lax.zeta(a + 1, x), lax.lgamma(x),
+                                            lax.digamma(x), lax.polygamma(jnp.round(a), x), lax.bessel_i0e(x),
+                                            lax.bessel_i1e(-3 * x), lax.betainc(a, x, 1 / (1 + x)), lax.erfc(x),
+                                            lax.erf_inv(1 / (1 + x))), shape, x, rtol=1e-9)
+
+
+def moving():
+    x = reals(3, 4, 5)
+    case("pads", lambda x: (lax.pad(x, jnp.float32(0.5), [(1, 2, 1), (-1, 0, 2), (0, -2, 0)]),
+                            jnp.ravel(x, order="F"), lax.rev(x, (0, 2)), lax.bitcast_convert_type(x, jnp.uint8)), x)
+    index = jnp.array([0, -1, 2, 9, -20, 5], jnp.int32)
+    table, update = reals(6, 5), reals(6, 5)
+    case("gather_modes", lambda x, i: (x.at[i].get(mode="clip"), x.at[i].get(mode="fill"),
+                                       x.at[:, i].get(mode="fill", fill_value=7.0)), table, index)
+    scatters = ["add", "subtract", "multiply", "min", "max"]
+    for mode in ("clip", "drop"):
+        case(f"scatter_{mode}", lambda x, i, u, mode=mode: [getattr(x.at[i], f)(u, mode=mode) for f in scatters], table,
+             index, update, rtol=1e-5)
+    window = lax.GatherDimensionNumbers(offset_dims=(1, 2), collapsed_slice_dims=(1,), start_index_map=(2, 0))
+    case("gather_windows", lambda x, i: [lax.gather(x, i, window, (2, 1, 3), mode=m) for m in ("clip", "fill")],
+         reals(6, 5, 4), jnp.array([[0, 0], [3, 1], [-2, 9], [1, 4]]))
+    case("gather_batched", jax.vmap(lambda x, i, u: (x[i], x.at[i].add(u))), reals(3, 5),
+         jnp.array([[0, 4], [1, 1], [2, 3]]), reals(3, 2), rtol=1e-5)
+
+
+def folding():
+    x = reals(3, 4, 5).at[0, 1, 2].set(jnp.nan)
+    folds = [jnp.sum, jnp.prod, jnp.max, jnp.min, jnp.argmax, jnp.argmin]
+    case("reductions", lambda x: [f(x, axis) for f in folds for axis in (0, 2)], x, rtol=1e-5)
+    body = lambda a, b: (a[0] + b[0], jnp.maximum(a[1], b[1]))
+    case("reduce_general", lambda x: lax.reduce((x, 2 * x), (jnp.float32(0), jnp.float32(1)), body, (0, 2)), reals(3, 4, 5),
+         rtol=1e-5)
+    image = reals(2, 7, 8, 3)
+    options = dict(padding=[(0, 0), (1, 2), (0, 3), (0, 0)], base_dilation=(1, 2, 1, 1), window_dilation=(1, 1, 2, 1))
+    window = lambda x, start, f: lax.reduce_window(x, jnp.float32(start), f, (1, 3, 2, 1), (1, 2, 1, 1), **options)
+    case("windows", lambda x: (window(x, 0, lax.add), window(x, -jnp.inf, lax.max),
+                               window(x, 0, lambda a, b: jnp.logaddexp(a, b))), image, rtol=1e-5)
+    pool = lambda x: lax.reduce_window(x, -jnp.float32(jnp.inf), lax.max, (1, 3, 2, 1), (1, 2, 2, 1), "SAME")
+    case("select_and_gather", lambda x, t: jax.jvp(pool, (x,), (t,)), image, reals(2, 7, 8, 3), rtol=1e-5)
+    case("convolution_groups", lambda x, k: lax.conv_general_dilated(
+        x, k, (2, 1), [(1, 2), (0, -1)], lhs_dilation=(1, 2), rhs_dilation=(2, 1), feature_group_count=3,
+        dimension_numbers=("NHWC", "HWIO", "NHWC")), reals(2, 5, 6, 6), reals(3, 2, 2, 9), rtol=1e-5)
+    case("convolution_batches", lambda x, k: lax.conv_general_dilated(x, k, (1, 1), "SAME", batch_group_count=2),
+         reals(4, 3, 5, 5), reals(6, 3, 2, 2), rtol=1e-5)
+
+
+def routines():
+    keys = jnp.array([3, -0.0, np.nan, 0, 1, -np.inf, np.inf, -1, 2, 0], jnp.float32)
+    case("sorts", lambda x: (lax.sort(x), jnp.argsort(x), lax.top_k(x, 5), lax.sort((jnp.round(x), x), num_keys=1)), keys)
+    case("sort_complex", lambda z: lax.sort(z), jnp.array([1 + 2j, 1 + 1j, np.nan + 1j, -1j, 1, complex(1, np.nan)]))
+    case("fourier", lambda z, x: (jnp.fft.fft(z), jnp.fft.ifft2(z), jnp.fft.rfft2(x), jnp.fft.irfft(z, n=7),
+                                  jnp.fft.irfft2(z)), complexes(3, 4, 5), reals(3, 4, 5), rtol=1e-5)
+    adjoint = lambda a: a.conj().swapaxes(-1, -2)
+    a, b = complexes(2, 5, 3, dtype=np.complex128), complexes(2, 4, 4, dtype=np.complex128)
+    case("orthogonal", lambda a: (lax.linalg.qr(a, full_matrices=False), lax.linalg.qr(a, full_matrices=True),
+                                  lax.linalg.qr(a, full_matrices=False, pivoting=True)), a, rtol=1e-9)
+    case("triangular", lambda a, b: (lax.linalg.lu(a), lax.linalg.triangular_solve(a, b),
+                                     jnp.linalg.cholesky(a @ adjoint(a) + jnp.eye(4)),
+                                     lax.linalg.triangular_solve(a, b, left_side=True, transpose_a=True,
+                                                                 conjugate_a=True, lower=True)), b, b + 1, rtol=1e-9)
+    case("tridiagonal", lax.linalg.tridiagonal_solve, reals(2, 6), reals(2, 6), reals(2, 6), reals(2, 6, 3), rtol=1e-3)
+
+    def spectra(a, b):
+        values, vectors = lax.linalg.eig(b, compute_left_eigenvectors=False)
+        u, s, v = jnp.linalg.svd(a, full_matrices=False)
+        hermitian = jnp.linalg.eigvalsh(b)
+        return s, (u * s[..., None, :]) @ v, jnp.sort(values), b @ vectors - vectors * values[..., None, :] + 1, hermitian
+
+    case("spectra", spectra, a, b, rtol=1e-9)
+
+
+def random():
+    for name, partitionable in (("partitionable", True), ("original", False)):
+        case(f"random_{name}", lambda key: (
+            [jax.random.bits(key, (5, 3), dtype) for dtype in (jnp.uint8, jnp.uint16, jnp.uint32, jnp.uint64)],
+            jax.random.split(key, 5), jax.random.fold_in(key, 77)), jax.random.PRNGKey(42), partitionable=partitionable)
+    generators = (lax.RandomAlgorithm.RNG_DEFAULT, lax.RandomAlgorithm.RNG_THREE_FRY)
+    case("generators", lambda key: [lax.rng_bit_generator(key, (3, 5), dtype, algorithm=algorithm)
+                                    for algorithm in generators for dtype in (jnp.uint8, jnp.uint32, jnp.uint64)],
+         jnp.array([1, 2, 3, 4], jnp.uint32))
+
+
+if __name__ == "__main__":
+    for write in (elementwise, moving, folding, routines, random):
+        write()
