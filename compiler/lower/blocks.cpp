@@ -15,6 +15,12 @@ namespace jaxc::compiler {
 
 using ir::ArrayId;
 
+namespace {
+
+constexpr ir::NodeId most_nodes = 2'000'000;
+
+}  // namespace
+
 void Lowering::emit(decltype(ir::Node::kind) kind) {
   const std::uint32_t owner = blocks_.back().number;
   std::visit(
@@ -34,6 +40,8 @@ void Lowering::emit(decltype(ir::Node::kind) kind) {
         }
       },
       kind);
+  if (program_.node_count >= most_nodes)
+    fail(fmt::format("a program has at most {} nodes; call functions less often, or use loops", most_nodes));
   const ir::Location location = equation_ == nullptr ? ir::Location{} : equation_->location;
   blocks_.back().block.nodes.push_back(ir::Node{program_.node_count++, location, std::move(kind)});
 }

@@ -90,14 +90,22 @@ bool increasing(const std::vector<std::int64_t>& values) {
   return true;
 }
 
-/// x + 0, x - 0 and x * 1 over integers.
+bool is_one(const Atom& atom) {
+  const auto* literal = std::get_if<Literal>(&atom);
+  const auto* real = literal == nullptr ? nullptr : std::get_if<double>(&literal->value);
+  return real != nullptr ? *real == 1.0 : integer_of(atom) == 1;
+}
+
+/// x * 1, and x + 0 and x - 0 over integers.
 std::optional<Atom> neutral(const Equation& equation, const std::vector<Type>& operands, const Type& output) {
-  if (!is_integer(output.dtype)) return std::nullopt;
-  const std::int64_t unit = equation.primitive == Primitive::mul ? 1 : 0;
-  if (integer_of(equation.inputs[1]) == unit)
+  const bool product = equation.primitive == Primitive::mul;
+  const auto is_neutral = [&](std::size_t k) {
+    if (product) return is_one(equation.inputs[k]);
+    return is_integer(output.dtype) && integer_of(equation.inputs[k]) == 0;
+  };
+  if (is_neutral(1))
     if (auto same = operand_if_same(equation, operands, 0, output)) return same;
-  if (equation.primitive != Primitive::sub && integer_of(equation.inputs[0]) == unit)
-    return operand_if_same(equation, operands, 1, output);
+  if (equation.primitive != Primitive::sub && is_neutral(0)) return operand_if_same(equation, operands, 1, output);
   return std::nullopt;
 }
 

@@ -74,6 +74,9 @@ void complex_parts(Lowering& lowering, const Equation& equation);
 
 // ---- shape.cpp
 
+/// Throws Error when a padding is too large for index arithmetic: 2^48 or more.
+void require_small(Lowering& lowering, std::int64_t padding);
+
 void broadcast_in_dim(Lowering& lowering, const Equation& equation);
 void tile(Lowering& lowering, const Equation& equation);
 void concatenate(Lowering& lowering, const Equation& equation);

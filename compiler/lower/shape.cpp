@@ -65,15 +65,17 @@ void join(Lowering& lowering, const Equation& equation, std::size_t axis, bool k
   for (const Atom& operand : operands) literal.push_back(std::holds_alternative<ir::Literal>(operand));
   lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
     std::optional<OpId> value;
-    // The last operand stands at the end of the chain; each earlier one replaces it before its own end.
+    // The last operand stands at the end of the chain; each earlier one replaces it before its own end. One whose
+    // indices do not name the axis can be read anywhere.
     for (std::size_t k = operands.size(); k-- > 0;) {
+      const std::int64_t end = k + 1 < operands.size() ? starts[k + 1] : total;
+      const bool along = keep_axis && end - starts[k] > 1;
       std::vector<Index> indices;
       for (std::size_t d = 0; d < axes.size(); ++d) {
         if (d != axis) indices.push_back(at(axes[d]));
-        if (d == axis && keep_axis) indices.push_back(at(axes[d], 1, -starts[k]));
+        if (d == axis && keep_axis) indices.push_back(along ? at(axes[d], 1, -starts[k]) : fixed(0));
       }
-      const std::int64_t end = k + 1 < operands.size() ? starts[k + 1] : total;
-      const auto inside = within(builder, axes[axis], starts[k], end, total);
+      const auto inside = within(builder, axes[axis], along ? starts[k] : 0, end, total);
       if (!inside) {
         value = lowering.element(builder, operands[k], std::move(indices));
         continue;
@@ -106,6 +108,12 @@ void divide(Lowering& lowering, const Equation& equation, std::size_t axis, bool
 }
 
 }  // namespace
+
+void require_small(Lowering& lowering, std::int64_t padding) {
+  constexpr std::int64_t bound = std::int64_t{1} << 48;
+  if (padding <= -bound || padding >= bound)
+    lowering.fail(fmt::format("paddings are less than 2^48, got {}; slice instead", padding));
+}
 
 void broadcast_in_dim(Lowering& lowering, const Equation& equation) {
   const Shape from = lowering.type(equation.inputs[0]).shape;
@@ -170,6 +178,7 @@ void pad(Lowering& lowering, const Equation& equation) {
   const Type& from = lowering.type(equation.inputs[0]);
   const std::vector<ir::PadAmount> amounts = ir::pad_amounts(equation.parameters);
   const std::size_t rank = type.shape.size();
+  for (const ir::PadAmount& amount : amounts) require_small(lowering, amount.low);
   if (element_count(from.shape) == 0) {
     const ArrayId padding = lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
       std::vector<Index> part;
@@ -257,9 +266,11 @@ void transpose(Lowering& lowering, const Equation& equation) {
 void slice(Lowering& lowering, const Equation& equation) {
   const auto starts = equation.parameters.integers("start_indices");
   const auto strides = equation.parameters.integers_or("strides", std::vector<std::int64_t>(starts.size(), 1));
+  const Shape shape = lowering.type(equation.outputs[0]).shape;
   view(lowering, equation.outputs[0], equation.inputs[0], [&](Axes axes) {
     std::vector<Index> indices;
-    for (std::size_t k = 0; k < axes.size(); ++k) indices.push_back(at(axes[k], strides[k], starts[k]));
+    for (std::size_t k = 0; k < axes.size(); ++k)
+      indices.push_back(shape[k] == 1 ? fixed(starts[k]) : at(axes[k], strides[k], starts[k]));
     return indices;
   });
 }

@@ -91,6 +91,7 @@ class Writer {
     if (equation.primitive == Primitive::cond)
       if (auto branch = known_branch(equation)) return inline_jaxpr(*branch, rest(equation.inputs, 1));
     if (equation.primitive == Primitive::scan) return scan(equation, types);
+    if (equation.primitive == Primitive::while_loop) return while_loop(equation, types);
     for (ir::NamedParameter& parameter : equation.parameters.entries) simplify_parameter(parameter.value);
     return emit(std::move(equation), types);
   }
@@ -198,6 +199,63 @@ class Writer {
     std::size_t next = 0;
     for (std::size_t k = 0; k < types.size(); ++k)
       outputs.push_back(k < carries && unchanged(k) ? equation.inputs[constants + k] : values[next++]);
+    return outputs;
+  }
+
+  // A carry that the body returns unchanged is a constant of both functions; constants that are literals are known.
+  Atoms while_loop(const Equation& equation, const std::vector<Type>& types) {
+    const auto condition_constants = static_cast<std::size_t>(equation.parameters.integer("cond_nconsts"));
+    const auto body_constants = static_cast<std::size_t>(equation.parameters.integer("body_nconsts"));
+    const JaxprPointer condition = equation.parameters.jaxpr("cond_jaxpr");
+    const JaxprPointer body = equation.parameters.jaxpr("body_jaxpr");
+    const Atoms initial = rest(equation.inputs, condition_constants + body_constants);
+    // A batched condition keeps values where it does not hold, which it does for unchanged ones too.
+    std::vector<bool> unchanged;
+    for (std::size_t k = 0; k < initial.size(); ++k)
+      unchanged.push_back(body->outputs[k] == Atom(body->inputs[body_constants + k]));
+    Atoms operands;
+    const auto write = [&](const Jaxpr& original, std::size_t first, std::size_t constants, bool all_outputs) {
+      Writer writer(shared_);
+      Atoms inputs;
+      const auto pass = [&](std::size_t input, const Atom& operand) {
+        if (std::holds_alternative<ir::Literal>(operand)) return inputs.push_back(operand);
+        operands.push_back(operand);
+        inputs.push_back(writer.new_input(original.type(original.inputs[input])));
+      };
+      for (std::size_t k = 0; k < constants; ++k) pass(k, equation.inputs[first + k]);
+      Atoms values(initial.size());
+      for (std::size_t k = 0; k < initial.size(); ++k) {
+        if (!unchanged[k]) continue;
+        pass(constants + k, initial[k]);
+        values[k] = inputs.back();
+        inputs.pop_back();
+      }
+      const auto count = static_cast<std::int64_t>(writer.result().inputs.size());
+      for (std::size_t k = 0; k < initial.size(); ++k)
+        if (!unchanged[k]) values[k] = writer.new_input(original.type(original.inputs[constants + k]));
+      inputs.insert(inputs.end(), values.begin(), values.end());
+      const Atoms results = writer.inline_jaxpr(original, inputs);
+      for (std::size_t k = 0; k < results.size(); ++k)
+        if (all_outputs || !unchanged[k]) writer.result().outputs.push_back(results[k]);
+      return std::pair(JaxprPointer(std::make_shared<Jaxpr>(without_dead_code(std::move(writer.result())))), count);
+    };
+    const auto [new_condition, new_condition_constants] = write(*condition, 0, condition_constants, true);
+    const auto [new_body, new_body_constants] = write(*body, condition_constants, body_constants, false);
+    Equation written{Primitive::while_loop, {}, operands, {}, equation.location};
+    std::vector<Type> kept_types;
+    for (std::size_t k = 0; k < initial.size(); ++k) {
+      if (unchanged[k]) continue;
+      written.inputs.push_back(initial[k]);
+      kept_types.push_back(types[k]);
+    }
+    written.parameters.set("body_jaxpr", {new_body});
+    written.parameters.set("body_nconsts", {new_body_constants});
+    written.parameters.set("cond_jaxpr", {new_condition});
+    written.parameters.set("cond_nconsts", {new_condition_constants});
+    const Atoms values = emit(std::move(written), kept_types);
+    Atoms outputs;
+    std::size_t next = 0;
+    for (std::size_t k = 0; k < initial.size(); ++k) outputs.push_back(unchanged[k] ? initial[k] : values[next++]);
     return outputs;
   }
 

@@ -15,11 +15,19 @@ using ir::Region;
 using ir::RegionBuilder;
 using ir::ScalarOp;
 
+/// Products and sums modulo 2^64: an index that is out of bounds where its guard does not hold may be any number.
+std::int64_t times(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
+}
+std::int64_t plus(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
 void add_term(Index& index, std::int64_t coefficient, OpId op) {
   const auto known =
       std::find_if(index.terms.begin(), index.terms.end(), [&](const Index::Term& term) { return term.op == op; });
   if (known != index.terms.end())
-    known->coefficient += coefficient;
+    known->coefficient = plus(known->coefficient, coefficient);
   else
     index.terms.push_back({coefficient, op});
 }
@@ -58,15 +66,15 @@ class Substitution {
       const ScalarOp& source = body_.ops[term.op];
       if (source.opcode == Opcode::axis) {
         const Index& position = point_[source.immediate];
-        result.offset += term.coefficient * position.offset;
+        result.offset = plus(result.offset, times(term.coefficient, position.offset));
         for (const Index::Term& inner : position.terms)
-          add_term(result, term.coefficient * inner.coefficient, inner.op);
+          add_term(result, times(term.coefficient, inner.coefficient), inner.op);
         continue;
       }
       const OpId value = op(term.op);
       const ScalarOp& written = builder_.op(value);
       if (written.opcode == Opcode::constant)
-        result.offset += term.coefficient * static_cast<std::int64_t>(written.immediate);
+        result.offset = plus(result.offset, times(term.coefficient, static_cast<std::int64_t>(written.immediate)));
       else
         add_term(result, term.coefficient, value);
     }
@@ -123,6 +131,9 @@ OpId append_folded(RegionBuilder& builder, ScalarOp op) {
   if (op.opcode == Opcode::select) return builder.select(op.arguments[0], op.arguments[1], op.arguments[2]);
   if (op.opcode == Opcode::read && !op.arguments.empty())
     return builder.read(op.dtype, op.array, std::move(op.indices), op.arguments[0], op.arguments[1]);
+  if (op.opcode == Opcode::convert && is_integer(op.dtype))
+    if (const ScalarOp* operand = constant(0); operand != nullptr && operand->dtype == DType::i64)
+      return builder.integer(op.dtype, static_cast<std::int64_t>(operand->immediate));
   if (op.opcode == Opcode::bit_not && op.dtype == DType::boolean)
     if (const ScalarOp* operand = constant(0)) return builder.boolean(operand->immediate == 0);
   if (op.arguments.size() == 2 && ir::arity(op.opcode) == 2) {

@@ -68,8 +68,9 @@ class Reach {
   std::optional<OpId> guard_;
 };
 
-std::vector<Slide> slides_of(const ir::Window& window, const Shape& operand, const Shape& places) {
+std::vector<Slide> slides_of(Lowering& lowering, const ir::Window& window, const Shape& operand, const Shape& places) {
   std::vector<Slide> slides;
+  for (const auto& [low, high] : window.padding) require_small(lowering, low);
   for (std::size_t k = 0; k < operand.size(); ++k)
     slides.push_back({window.strides[k], window.window_dilation[k], window.base_dilation[k], window.padding[k].first,
                       operand[k], places[k], window.extents[k]});
@@ -106,7 +107,7 @@ std::vector<ArrayId> select_in_windows(Lowering& lowering, const Equation& equat
   const Type& from = lowering.type(operand);
   const DType dtype = compute_dtype(from.dtype);
   const ir::Window window = ir::window(equation.parameters);
-  const std::vector<Slide> slides = slides_of(window, from.shape, places);
+  const std::vector<Slide> slides = slides_of(lowering, window, from.shape, places);
   RegionBuilder step;
   const OpId selected = step.argument(dtype);
   const OpId kept = step.argument(payload_dtype);
@@ -136,7 +137,7 @@ void window_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   const Type& from = lowering.type(equation.inputs[0]);
   if (is_complex(type.dtype)) lowering.fail("folds real numbers, got complex ones; fold the parts");
   const ir::Window window = ir::window(equation.parameters);
-  const std::vector<Slide> slides = slides_of(window, from.shape, type.shape);
+  const std::vector<Slide> slides = slides_of(lowering, window, from.shape, type.shape);
   const DType dtype = compute_dtype(type.dtype);
   const ArrayId operand = lowering.widened(equation.inputs[0]);
   const ArrayId result =
@@ -156,7 +157,7 @@ void reduce_window(Lowering& lowering, const Equation& equation) {
   const Type& from = lowering.type(operands[0]);
   const Type& type = lowering.type(equation.outputs[0]);
   const ir::Window window = ir::window(equation.parameters);
-  const std::vector<Slide> slides = slides_of(window, from.shape, type.shape);
+  const std::vector<Slide> slides = slides_of(lowering, window, from.shape, type.shape);
   const ir::JaxprPointer jaxpr = equation.parameters.jaxpr("jaxpr");
   const std::vector<ArrayId> results =
       general_fold(lowering, *jaxpr, type.shape, window.extents, operands.subspan(count),
@@ -241,6 +242,7 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
   shape.push_back(groups);
   Shape reduced = {inputs};
   std::vector<Slide> slides;
+  for (const auto& [low, high] : config.padding) require_small(lowering, low);
   for (std::size_t k = 0; k + 2 < rank; ++k) {
     const std::int64_t window = kernel.shape[axis_of(config.kernel_axes, k + 2)];
     reduced.push_back(window);
