@@ -101,8 +101,11 @@ class PlanVerifier {
       const Axis& axis = nest.axes[static_cast<std::size_t>(number)];
       const AxisSchedule& how = schedule.axes[static_cast<std::size_t>(number)];
       require(how.width >= 1, node, "lanes have a width");
-      if (how.schedule == Schedule::loop_lane)
-        require(axis.kind == AxisKind::parallel && in_lanes(), node, "a loop's lane is a parallel axis in such a loop");
+      if (how.schedule == Schedule::loop_lane) {
+        require(axis.kind != AxisKind::reduced && in_lanes(), node,
+                "a loop's lane is an axis of stores in such a loop");
+        continue;
+      }
       const bool sequential = axis.kind == AxisKind::ordered || (axis.kind == AxisKind::reduced && in_order);
       if (!sequential) continue;
       require(how.schedule == Schedule::serial || how.schedule == Schedule::unrolled, node,

@@ -22,9 +22,9 @@ struct SlotIndex {
   std::vector<Term> terms;
 
   std::int64_t value(const Value* frame) const {
-    std::int64_t sum = offset;
-    for (const Term& term : terms) sum += term.coefficient * static_cast<std::int64_t>(frame[term.slot]);
-    return sum;
+    auto sum = static_cast<std::uint64_t>(offset);
+    for (const Term& term : terms) sum += static_cast<std::uint64_t>(term.coefficient) * frame[term.slot];
+    return static_cast<std::int64_t>(sum);
   }
 };
 
