@@ -46,9 +46,11 @@ Scalar complementary_of_large(Scalar a) {
   const DoubleWord numerator = fast_two_sum(like(a, first), mul_add(t, q, low));
   const DoubleWord denominator = two_sum(bounded + bounded, like(a, 1));
   const Scalar quotient = numerator.high / denominator.high;
-  const Scalar lost = mul_add(-quotient, denominator.low, numerator.low) / denominator.high;
-  const Scalar product = quotient * power.value.high;
-  return scale(mul_add(quotient, power.value.low, mul_add(lost, power.value.high, product)), power.bits);
+  const Scalar rest = fma(-quotient, denominator.high, numerator.high);
+  const Scalar quotient_low = (rest + mul_add(-quotient, denominator.low, numerator.low)) / denominator.high;
+  const DoubleWord product = two_product(quotient, power.value.high);
+  const Scalar product_low = product.low + mul_add(quotient, power.value.low, quotient_low * power.value.high);
+  return scale(product.high + product_low, power.bits);
 }
 
 // a P(a^2) below 1; above, 1 - exp(-q(a)) (f32) or 1 - erfc(a) (f64).
