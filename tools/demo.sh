@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+mkdir -p build
 tools/setup.sh
 if [ ! -f build/release/build.ninja ]; then
   cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
