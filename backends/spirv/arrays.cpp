@@ -128,8 +128,23 @@ Value Arrays::retype(Value value, Kind kind) {
   return value.kind == kind ? value : module_.bitcast(value, kind);
 }
 
+std::optional<Value> Arrays::known_element(ArrayId array, std::span<const Value> indices) const {
+  const auto found = elements_.find(array);
+  if (found == elements_.end()) return std::nullopt;
+  const std::vector<int>& lanes = plan_.placements[array].lane_dimensions;
+  std::int64_t number = 0;
+  for (std::size_t i = 0; i < indices.size(); ++i) {
+    if (std::find(lanes.begin(), lanes.end(), static_cast<int>(i)) != lanes.end()) continue;
+    const auto index = shape(array)[i] == 1 ? 0 : module_.constant_of(indices[i]);
+    if (!index) return std::nullopt;
+    number = number * shape(array)[i] + *index;
+  }
+  return found->second.at(static_cast<std::size_t>(number));
+}
+
 Value Arrays::load(ArrayId array, std::span<const Value> indices) {
   if (const auto scalar = scalars_.find(array); scalar != scalars_.end()) return scalar->second;
+  if (const auto known = known_element(array, indices)) return *known;
   const BufferId id = plan_.placements[array].buffer;
   const DType dtype = program_.arrays[array].dtype;
   const Kind kind = memory_kind_of(dtype);

@@ -53,6 +53,10 @@ class Arrays {
   /// From here on the array (a scalar) has this value in every invocation, wherever it is placed.
   void set_scalar(ir::ArrayId array, Value value) { scalars_[array] = value; }
   bool is_scalar_value(ir::ArrayId array) const { return scalars_.contains(array); }
+  /// From here on, elements at indices known now are these values: by row-major number, with one element along
+  /// lane dimensions.
+  void set_elements(ir::ArrayId array, std::vector<Value> elements) { elements_[array] = std::move(elements); }
+  void forget_elements(ir::ArrayId array) { elements_.erase(array); }
 
   const Shape& shape(ir::ArrayId array) const { return program_.arrays[array].shape; }
   std::int64_t count(ir::ArrayId array) const;
@@ -70,6 +74,8 @@ class Arrays {
     std::vector<Variable> elements;
     Kind kind = Kind::i32;
   };
+  /// The element among set_elements, where there is one.
+  std::optional<Value> known_element(ir::ArrayId array, std::span<const Value> indices) const;
   Value element_number(ir::ArrayId array, std::span<const Value> indices, Kind kind);
   Value address(ir::ArrayId array, std::span<const Value> indices);
   Variable& element(Local& local, Value number);
@@ -87,6 +93,7 @@ class Arrays {
   std::unordered_map<ir::BufferId, Local> locals_;
   std::unordered_map<ir::NodeId, Value> positions_;
   std::unordered_map<ir::ArrayId, Value> scalars_;
+  std::unordered_map<ir::ArrayId, std::vector<Value>> elements_;
 };
 
 }  // namespace jaxc::spirv

@@ -8,6 +8,13 @@ using ir::ArrayId;
 using ir::Carry;
 using ir::Loop;
 
+namespace {
+
+/// Elements of slices and invariants that one invocation keeps in registers beside its carries.
+constexpr std::int64_t most_kept_elements = 96;
+
+}  // namespace
+
 std::vector<KernelEmitter::Move> KernelEmitter::initial_moves(const Loop& loop) const {
   std::vector<Move> moves;
   for (const Carry& carry : loop.carries) moves.emplace_back(carry.initial, carry.argument);
@@ -105,6 +112,70 @@ void KernelEmitter::branch(const ir::Branch& branch) {
   hazards_ = after;
 }
 
+KernelEmitter::Kept KernelEmitter::kept_arrays(const Loop& loop) const {
+  if (shape_.team != Team::invocation || (!loop.condition && loop.trip_count == 0)) return {};
+  // By array: whether every read of it is at indices known when code is made.
+  std::map<ArrayId, bool> reads;
+  std::set<ArrayId> assigned;
+  const auto visit = [&](const ir::Node& node) {
+    const auto arrays = ir::arrays_assigned(node);
+    assigned.insert(arrays.begin(), arrays.end());
+    if (const auto* inner = std::get_if<Loop>(&node.kind)) {
+      assigned.insert(inner->position);
+      for (const Carry& carry : inner->carries) assigned.insert(carry.argument);
+      for (const ir::StackedInput& input : inner->inputs) assigned.insert(input.argument);
+    }
+    const auto* nest = std::get_if<ir::Nest>(&node.kind);
+    if (nest == nullptr) return;
+    const ir::NestPlan& plan = plan_.nests.at(node.id);
+    for (const ir::ScalarOp& op : nest->body.ops) {
+      if (op.opcode != ir::Opcode::read) continue;
+      const std::vector<int>& lanes = plan_.placements[op.array].lane_dimensions;
+      bool known = true;
+      for (std::size_t i = 0; i < op.indices.size(); ++i) {
+        if (std::find(lanes.begin(), lanes.end(), static_cast<int>(i)) != lanes.end()) continue;
+        for (const ir::Index::Term& term : op.indices[i].terms) {
+          const ir::ScalarOp& index = nest->body.ops[term.op];
+          known = known && index.opcode == ir::Opcode::axis &&
+                  plan.axes[index.immediate].schedule == ir::Schedule::unrolled;
+        }
+      }
+      const auto [found, fresh] = reads.emplace(op.array, known);
+      if (!fresh) found->second = found->second && known;
+    }
+  };
+  if (loop.condition) ir::visit_nodes(*loop.condition, visit);
+  ir::visit_nodes(loop.body, visit);
+  assigned.insert(loop.position);
+  for (const Carry& carry : loop.carries) assigned.insert(carry.argument);
+  Kept kept;
+  std::int64_t room = most_kept_elements;
+  const auto keep = [&](ArrayId array, std::vector<ArrayId>& list) {
+    const auto found = reads.find(array);
+    const std::int64_t count = team_count(array, lane_dimensions(array));
+    if (found == reads.end() || !found->second || count == 0 || count > room || arrays_.is_local(array)) return;
+    room -= count;
+    list.push_back(array);
+  };
+  for (const ir::StackedInput& input : loop.inputs) {
+    assigned.insert(input.argument);
+    keep(input.argument, kept.slices);
+  }
+  for (const auto& [array, known] : reads) {
+    if (!assigned.contains(array)) keep(array, kept.invariants);
+  }
+  return kept;
+}
+
+std::vector<Value> KernelEmitter::load_elements(ArrayId array) {
+  const auto lanes = lane_dimensions(array);
+  std::vector<Value> elements;
+  for (std::int64_t i = 0; i < team_count(array, lanes); ++i) {
+    elements.push_back(arrays_.load(array, element_indices(array, i32(i), lanes)));
+  }
+  return elements;
+}
+
 std::int64_t KernelEmitter::carry_bytes(const Loop& loop) const {
   std::int64_t bytes = 0;
   for (const Carry& carry : loop.carries) {
@@ -166,6 +237,35 @@ void KernelEmitter::loop_kernel(ir::NodeId id, const Loop& loop, std::int64_t ch
             flush();
           });
     }
+    const Kept kept = kept_arrays(loop);
+    for (const ArrayId array : kept.invariants) arrays_.set_elements(array, load_elements(array));
+    const auto position = [&](Value number) {
+      return loop.reverse ? module_.binary(IntegerBinary::subtract, i32(loop.trip_count - 1), number) : number;
+    };
+    // What the next step reads is on its way while this one computes.
+    std::vector<std::vector<Variable>> ahead;
+    arrays_.set_position(id, position(begin));
+    for (const ArrayId array : kept.slices) {
+      ahead.emplace_back();
+      for (const Value value : load_elements(array)) ahead.back().push_back(module_.variable(value));
+    }
+    const auto advance = [&](Value current) {
+      std::vector<std::vector<Value>> elements;
+      for (const auto& variables : ahead) {
+        elements.emplace_back();
+        for (const Variable& variable : variables) elements.back().push_back(module_.read(variable));
+      }
+      const Value next = module_.binary(IntegerBinary::add, current, i32(1));
+      const Value last = i32(loop.trip_count - 1);
+      const Value clamped = module_.select(module_.compare(IntegerCompare::less_signed, next, last), next, last);
+      arrays_.set_position(id, position(clamped));
+      for (std::size_t i = 0; i < ahead.size(); ++i) {
+        arrays_.forget_elements(kept.slices[i]);
+        const std::vector<Value> values = load_elements(kept.slices[i]);
+        for (std::size_t k = 0; k < values.size(); ++k) module_.write(ahead[i][k], values[k]);
+        arrays_.set_elements(kept.slices[i], std::move(elements[i]));
+      }
+    };
     const Variable now = module_.variable(begin, "step");
     const Variable running = module_.variable(module_.boolean(true), "running");
     module_.loop_while(
@@ -179,11 +279,13 @@ void KernelEmitter::loop_kernel(ir::NodeId id, const Loop& loop, std::int64_t ch
         },
         [&] {
           const Value current = module_.read(now);
-          step(id, loop,
-               loop.reverse ? module_.binary(IntegerBinary::subtract, i32(loop.trip_count - 1), current) : current);
+          if (!ahead.empty()) advance(current);
+          step(id, loop, position(current));
           module_.write(now, module_.binary(IntegerBinary::add, current, i32(1)));
           flush();
         });
+    for (const ArrayId array : kept.slices) arrays_.forget_elements(array);
+    for (const ArrayId array : kept.invariants) arrays_.forget_elements(array);
     const Value finished = loop.condition ? module_.logical_not(module_.read(running))
                            : whole        ? module_.boolean(true)
                                           : module_.compare(IntegerCompare::equal, end, i32(loop.trip_count));

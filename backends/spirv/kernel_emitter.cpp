@@ -52,6 +52,7 @@ KernelEmitter::KernelEmitter(const ir::Program& program, const ir::Plan& plan, c
                              const KernelShape& shape, const AddressTable& table, const std::set<ArrayId>& arrays)
     : program_(program),
       plan_(plan),
+      device_(device),
       shape_(shape),
       scope_(device.fixed_subgroup_size && shape.workgroup_size <= device.subgroup_size ? BarrierScope::subgroup
                                                                                         : BarrierScope::workgroup),
@@ -243,6 +244,18 @@ void KernelEmitter::move(std::vector<Move> moves) {
     copy_elements(moves);
     return;
   }
+}
+
+std::vector<std::uint32_t> KernelEmitter::finish() {
+  const auto require = [&](Kind kind, bool offered, std::string_view what) {
+    if (offered || !module_.uses(kind)) return;
+    throw Error(fmt::format("gpu: the program uses {}, got {} without them; use the cpu backend or another device",
+                            what, device_.name));
+  };
+  require(Kind::i8, device_.int8, "booleans or 8-bit integers");
+  require(Kind::i16, device_.int16, "16-bit integers or floats");
+  require(Kind::f64, device_.float64, "64-bit floats");
+  return module_.finish();
 }
 
 void KernelEmitter::complete(const KernelState& state) {

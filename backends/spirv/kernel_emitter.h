@@ -76,7 +76,8 @@ class KernelEmitter {
   /// Ends the kernel with a short loop: an invocation that can still take turns counts itself as complete, which
   /// one does not whose loops the device has cut short.
   void complete(const KernelState& state);
-  std::vector<std::uint32_t> finish() { return module_.finish(); }
+  /// The kernel's words. Throws Error when it needs a type that the device lacks.
+  std::vector<std::uint32_t> finish();
 
  private:
   using Move = std::pair<ir::ArrayId, ir::ArrayId>;
@@ -103,6 +104,14 @@ class KernelEmitter {
   std::vector<Move> initial_moves(const ir::Loop& loop) const;
   std::vector<Move> next_moves(const ir::Loop& loop) const;
   std::vector<Move> result_moves(const ir::Loop& loop) const;
+  /// Arrays of the loop that one invocation reads at indices known now, few enough to keep in registers.
+  struct Kept {
+    std::vector<ir::ArrayId> slices;      ///< of stacked inputs: loaded ahead of their step
+    std::vector<ir::ArrayId> invariants;  ///< made before the loop: loaded once
+  };
+  Kept kept_arrays(const ir::Loop& loop) const;
+  /// All elements of the invocation's lane, loaded from memory.
+  std::vector<Value> load_elements(ir::ArrayId array);
   void save_carries(const ir::Loop& loop, std::int64_t offset, bool save);
   Value read_scalar(ir::ArrayId array);
 
@@ -127,6 +136,7 @@ class KernelEmitter {
 
   const ir::Program& program_;
   const ir::Plan& plan_;
+  const DeviceDescription& device_;
   KernelShape shape_;
   BarrierScope scope_;
   Module module_;

@@ -64,6 +64,7 @@ Module::State::State(const ModuleOptions& module_options) : options(module_optio
 }
 
 spv::Id Module::State::type(Kind kind) {
+  kinds.insert(kind);
   switch (kind) {
     case Kind::boolean:
       return builder.makeBoolType();
@@ -78,10 +79,8 @@ spv::Id Module::State::type(Kind kind) {
     case Kind::i64:
       return builder.makeUintType(64);
     case Kind::f32:
-      uses_f32 = true;
       return builder.makeFloatType(32);
     case Kind::f64:
-      uses_f64 = true;
       builder.addCapability(spv::CapabilityFloat64);
       return builder.makeFloatType(64);
   }
@@ -162,16 +161,20 @@ std::vector<std::uint32_t> Module::finish() {
   };
   const auto rte = spv::CapabilityRoundingModeRTE;
   const auto preserve = spv::CapabilitySignedZeroInfNanPreserve;
-  declare(options.round_to_nearest_f32, state_->uses_f32, rte, spv::ExecutionModeRoundingModeRTE, 32);
-  declare(options.round_to_nearest_f64, state_->uses_f64, rte, spv::ExecutionModeRoundingModeRTE, 64);
-  declare(options.preserve_special_f32, state_->uses_f32, preserve, spv::ExecutionModeSignedZeroInfNanPreserve, 32);
-  declare(options.preserve_special_f64, state_->uses_f64, preserve, spv::ExecutionModeSignedZeroInfNanPreserve, 64);
+  declare(options.round_to_nearest_f32, uses(Kind::f32), rte, spv::ExecutionModeRoundingModeRTE, 32);
+  declare(options.round_to_nearest_f64, uses(Kind::f64), rte, spv::ExecutionModeRoundingModeRTE, 64);
+  declare(options.preserve_special_f32, uses(Kind::f32), preserve, spv::ExecutionModeSignedZeroInfNanPreserve, 32);
+  declare(options.preserve_special_f64, uses(Kind::f64), preserve, spv::ExecutionModeSignedZeroInfNanPreserve, 64);
   builder.postProcess();
   std::vector<unsigned int> words;
   builder.dump(words);
   std::vector<std::uint32_t> result(words.begin(), words.end());
   validate(result);
   return result;
+}
+
+bool Module::uses(Kind kind) const {
+  return state_->kinds.contains(kind);
 }
 
 Value Module::boolean(bool value) {

@@ -109,6 +109,9 @@ class Module {
   /// takes no more instructions afterwards.
   std::vector<std::uint32_t> finish();
 
+  /// Whether any value of this kind was made.
+  bool uses(Kind kind) const;
+
   // Constants and inputs.
   Value boolean(bool value);
   /// An integer constant; bits beyond the kind's width are ignored.

@@ -5,6 +5,7 @@
 #include <glslang/SPIRV/SpvBuilder.h>
 
 #include <map>
+#include <set>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -24,8 +25,7 @@ struct Module::State {
   spv::Function* entry = nullptr;
   spv::Instruction* entry_point = nullptr;
   spv::Id push_constants = 0;
-  bool uses_f32 = false;
-  bool uses_f64 = false;
+  std::set<Kind> kinds;  ///< that types were made of
   std::map<std::pair<Kind, std::uint64_t>, spv::Id> constants;
   std::unordered_map<spv::Id, std::int64_t> integer_constants;
   std::unordered_map<spv::Id, Value> widened;  ///< i64 values that extend the sign of an i32

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "backends/spirv/codegen.h"
 #include "backends/spirv/spirv.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan/gpu.h"
@@ -103,6 +104,24 @@ std::vector<std::string> programs_with_loops() {
     return text.find("scan[") == std::string::npos && text.find("while[") == std::string::npos;
   });
   return paths;
+}
+
+TEST(CodegenTest, ADeviceWithoutTheTypeOfAProgramIsNamed) {
+  const ir::Jaxpr jaxpr = ir::parse("{ lambda ; a:f64[3]. let b:f64[3] = add a 1.0:f64[] in (b,) }", "<test>");
+  const auto compiled =
+      compiler::compile(jaxpr, {}, {}, [](const ir::Program& program) { return compiler::plan_gpu(program); });
+  DeviceDescription device;
+  device.name = "A small GPU";
+  device.workgroup_size = 128;
+  device.group_count = 65535;
+  try {
+    generate(compiled.program, compiled.plan, device);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "gpu: the program uses 64-bit floats, got A small GPU without them; use the cpu backend or "
+                 "another device");
+  }
 }
 
 std::string stem(const ::testing::TestParamInfo<std::string>& info) {
