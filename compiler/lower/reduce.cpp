@@ -137,6 +137,7 @@ void reduce(Lowering& lowering, const Equation& equation) {
                      std::vector<OpId> values;
                      for (const Atom& operand : operands.first(count))
                        values.push_back(lowering.element(builder, operand, folding.indices(kept, reduced)));
+                     values.push_back(builder.boolean(true));
                      return values;
                    });
   for (std::size_t k = 0; k < count; ++k) lowering.define(equation.outputs[k], results[k]);
@@ -201,17 +202,13 @@ std::vector<ArrayId> general_fold(Lowering& lowering, const ir::Jaxpr& jaxpr, co
   start.push_back({DType::boolean, 0});
   const OpId started = step.argument(DType::boolean);
   for (std::size_t k = 0; k < count; ++k) pair.push_back(step.argument(combine.arguments[count + k]));
-  step.argument(DType::boolean);
+  const OpId taken = step.argument(DType::boolean);
   std::vector<OpId> next = inline_region(step, combine, pair);
-  for (std::size_t k = 0; k < count; ++k) next[k] = step.select(started, next[k], pair[count + k]);
-  next.push_back(step.boolean(true));
+  for (std::size_t k = 0; k < count; ++k)
+    next[k] = step.select(taken, step.select(started, next[k], pair[count + k]), pair[k]);
+  next.push_back(step.binary(Opcode::bit_or, started, taken));
   ir::Reduction reduction{std::move(start), step.finish(std::move(next)), std::nullopt};
-  const std::vector<ArrayId> folded =
-      lowering.fold(shape, reduced, std::move(reduction), [&](RegionBuilder& builder, Axes axes, Axes reduced_axes) {
-        std::vector<OpId> values = body(builder, axes, reduced_axes);
-        values.push_back(builder.boolean(true));
-        return values;
-      });
+  const std::vector<ArrayId> folded = lowering.fold(shape, reduced, std::move(reduction), body);
   std::vector<ArrayId> results;
   for (std::size_t k = 0; k < count; ++k)
     results.push_back(lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {

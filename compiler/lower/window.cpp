@@ -150,7 +150,7 @@ void window_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   lowering.define(equation.outputs[0], lowering.rounded(type.dtype, result));
 }
 
-// Padding takes part with the initial value.
+// Padding does not take part.
 void reduce_window(Lowering& lowering, const Equation& equation) {
   const std::size_t count = equation.inputs.size() / 2;
   const std::span<const Atom> operands(equation.inputs);
@@ -162,13 +162,14 @@ void reduce_window(Lowering& lowering, const Equation& equation) {
   const std::vector<ArrayId> results =
       general_fold(lowering, *jaxpr, type.shape, window.extents, operands.subspan(count),
                    [&](RegionBuilder& builder, Axes places, Axes offsets) {
+                     Reach reach(builder);
+                     const std::vector<Index> indices = reach_all(reach, slides, places, offsets);
                      std::vector<OpId> values;
-                     for (std::size_t k = 0; k < count; ++k) {
-                       Reach reach(builder);
-                       std::vector<Index> indices = reach_all(reach, slides, places, offsets);
-                       const OpId initial = lowering.element(builder, operands[count + k], {});
-                       values.push_back(reach.read(lowering, operands[k], std::move(indices), initial));
+                     for (const Atom& operand : operands.first(count)) {
+                       const DType storage = storage_dtype(lowering.type(operand).dtype);
+                       values.push_back(reach.read(lowering, operand, indices, builder.constant({storage, 0})));
                      }
+                     values.push_back(reach.inside());
                      return values;
                    });
   for (std::size_t k = 0; k < count; ++k) lowering.define(equation.outputs[k], results[k]);

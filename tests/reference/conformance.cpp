@@ -19,8 +19,9 @@ namespace {
 
 std::vector<std::string> programs() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(JAXC_TEST_DATA "/conformance"))
-    if (entry.path().extension() == ".jaxpr") names.push_back(entry.path().stem());
+  for (const std::string folder : {"conformance", "lowering"})
+    for (const auto& entry : std::filesystem::directory_iterator(JAXC_TEST_DATA "/" + folder))
+      if (entry.path().extension() == ".jaxpr") names.push_back(folder + "/" + entry.path().stem().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -36,7 +37,7 @@ std::vector<Array> numbered(const Safetensors& data, const std::string& prefix, 
 class Conformance : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    const std::filesystem::path path = std::string(JAXC_TEST_DATA "/conformance/") + GetParam() + ".jaxpr";
+    const std::filesystem::path path = std::string(JAXC_TEST_DATA "/") + GetParam() + ".jaxpr";
     std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();
@@ -89,8 +90,11 @@ TEST_P(Conformance, RunsLoopsLaneByLane) {
   RecordProperty("loops_in_lanes", loops);
 }
 
-INSTANTIATE_TEST_SUITE_P(Reference, Conformance, ::testing::ValuesIn(programs()),
-                         [](const auto& program) { return program.param; });
+INSTANTIATE_TEST_SUITE_P(Reference, Conformance, ::testing::ValuesIn(programs()), [](const auto& program) {
+  std::string name = program.param;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace jaxc
