@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <mutex>
+
 #include "backends/spirv/spirv.h"
 #include "runtime/session/compiled.h"
 
@@ -19,11 +22,30 @@ compiler::GpuPlanOptions plan_options(const spirv::DeviceDescription& device) {
   return options;
 }
 
+/// Devices that are open. They stay so for the process's life: opening one takes a tenth of a second, and some
+/// drivers can be loaded only some thirty times in one process.
+class OpenDevices {
+ public:
+  std::shared_ptr<const spirv::Device> get(const CompileOptions& options) {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<const spirv::Device>& device = devices_[{options.device, options.validate}];
+    if (device == nullptr) {
+      spirv::DeviceOptions chosen;
+      if (options.device >= 0) chosen.index = options.device;
+      chosen.validation = options.validate;
+      device = spirv::open_device(chosen);
+    }
+    return device;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::pair<int, bool>, std::shared_ptr<const spirv::Device>> devices_;
+};
+
 std::shared_ptr<const spirv::Device> open(const CompileOptions& options) {
-  spirv::DeviceOptions device;
-  if (options.device >= 0) device.index = options.device;
-  device.validation = options.validate;
-  return spirv::open_device(device);
+  static auto* const devices = new OpenDevices;  // never destroyed: drivers may be gone when statics are
+  return devices->get(options);
 }
 
 class GpuRunner final : public CompiledRunner {
