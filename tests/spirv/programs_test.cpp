@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "backends/reference/reference.h"
 #include "backends/spirv/codegen.h"
 #include "backends/spirv/spirv.h"
 #include "compiler/pipeline.h"
@@ -55,36 +56,51 @@ std::string text_of(const std::string& path) {
   return text.str();
 }
 
-void expect_agreement(const std::shared_ptr<const Device>& device, const std::string& path,
-                      const compiler::GpuPlanOptions& plan_options) {
-  const ir::Jaxpr jaxpr = ir::parse(text_of(path), path);
-  const Safetensors data = Safetensors::load(std::filesystem::path(path).replace_extension(".safetensors"));
-  const std::vector<Array> inputs = numbered(data, "in", jaxpr.input_types());
-  const std::vector<Array> want = numbered(data, "out", jaxpr.output_types());
-  compiler::LowerOptions options;
-  const auto threefry = data.metadata.find("jax_threefry_partitionable");
-  if (threefry != data.metadata.end()) options.threefry_partitionable = threefry->second == "true";
-  const std::vector<Array> constants = numbered(data, "const", {});
-  const auto compiled = compiler::compile(
-      jaxpr, constants, options, [&](const ir::Program& program) { return compiler::plan_gpu(program, plan_options); });
+/// A program that JAX printed, compiled for a GPU, with its inputs and JAX's outputs.
+struct Case {
+  compiler::Compilation compiled;
+  std::vector<Array> inputs;
+  std::vector<Array> want;
+  double rtol = 0;
+
+  Case(const std::string& path, const compiler::GpuPlanOptions& plan_options) {
+    const ir::Jaxpr jaxpr = ir::parse(text_of(path), path);
+    const Safetensors data = Safetensors::load(std::filesystem::path(path).replace_extension(".safetensors"));
+    inputs = numbered(data, "in", jaxpr.input_types());
+    want = numbered(data, "out", jaxpr.output_types());
+    rtol = std::stod(data.metadata.at("rtol"));
+    compiler::LowerOptions options;
+    const auto threefry = data.metadata.find("jax_threefry_partitionable");
+    if (threefry != data.metadata.end()) options.threefry_partitionable = threefry->second == "true";
+    compiled = compiler::compile(jaxpr, numbered(data, "const", {}), options,
+                                 [&](const ir::Program& program) { return compiler::plan_gpu(program, plan_options); });
+  }
+
+  void expect(const std::vector<Array>& got) const {
+    ASSERT_EQ(got.size(), want.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      EXPECT_EQ(jaxc::testing::disagreement(got[i], want[i], rtol), "") << "output " << i;
+    }
+  }
+};
+
+std::vector<Array> run(const std::shared_ptr<const Device>& device, const compiler::Compilation& compiled,
+                       const std::vector<Array>& inputs) {
   const GpuExecutable executable(device, compiled.program, compiled.plan);
   std::vector<const void*> sources;
   std::vector<void*> targets;
-  std::vector<Array> got;
+  std::vector<Array> outputs;
   for (const Array& input : inputs) sources.push_back(input.bytes().data());
-  for (const Type& type : jaxpr.output_types()) got.emplace_back(type);
-  for (Array& array : got) targets.push_back(array.mutable_bytes().data());
+  for (const ir::Interface& output : compiled.program.outputs) outputs.emplace_back(output.type);
+  for (Array& array : outputs) targets.push_back(array.mutable_bytes().data());
   executable.run(sources, targets);
-  ASSERT_EQ(got.size(), want.size());
-  const double rtol = std::stod(data.metadata.at("rtol"));
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    EXPECT_EQ(jaxc::testing::disagreement(got[i], want[i], rtol), "") << "output " << i;
-  }
   for (const std::string& message : validation_messages(*device)) ADD_FAILURE() << message;
+  return outputs;
 }
 
 TEST_P(ProgramTest, AgreesWithJax) {
-  expect_agreement(device_, GetParam(), {});
+  const Case program(GetParam(), {});
+  program.expect(run(device_, program.compiled, program.inputs));
 }
 
 /// The same with every loop shared by a workgroup.
@@ -94,7 +110,23 @@ TEST_P(WorkgroupProgramTest, AgreesWithJax) {
   compiler::GpuPlanOptions options;
   options.registers_work = -1;
   options.workgroup_size = 64;
-  expect_agreement(device_, GetParam(), options);
+  const Case program(GetParam(), options);
+  program.expect(run(device_, program.compiled, program.inputs));
+}
+
+/// The interpreter obeys the GPU's plans and finds races and storage that is used again too early.
+TEST_P(ProgramTest, ThePlanHasNoRaces) {
+  const Case program(GetParam(), {});
+  const reference::Executable executable(program.compiled.program, program.compiled.plan);
+  program.expect(executable.run(program.inputs, {.seed = 7}));
+}
+
+TEST_P(WorkgroupProgramTest, ThePlanHasNoRaces) {
+  compiler::GpuPlanOptions options;
+  options.registers_work = -1;
+  const Case program(GetParam(), options);
+  const reference::Executable executable(program.compiled.program, program.compiled.plan);
+  program.expect(executable.run(program.inputs, {.seed = 8}));
 }
 
 std::vector<std::string> programs_with_loops() {
@@ -134,16 +166,7 @@ std::vector<Array> run_text(const std::shared_ptr<const Device>& device, const s
   const ir::Jaxpr jaxpr = ir::parse(text, "<test>");
   const auto compiled = compiler::compile(
       jaxpr, {}, {}, [&](const ir::Program& program) { return compiler::plan_gpu(program, plan_options); });
-  const GpuExecutable executable(device, compiled.program, compiled.plan);
-  std::vector<const void*> sources;
-  std::vector<void*> targets;
-  std::vector<Array> outputs;
-  for (const Array& input : inputs) sources.push_back(input.bytes().data());
-  for (const Type& type : jaxpr.output_types()) outputs.emplace_back(type);
-  for (Array& array : outputs) targets.push_back(array.mutable_bytes().data());
-  executable.run(sources, targets);
-  for (const std::string& message : validation_messages(*device)) ADD_FAILURE() << message;
-  return outputs;
+  return run(device, compiled, inputs);
 }
 
 /// Loops that take more steps than lavapipe allows in one dispatch, by either path.
