@@ -91,14 +91,28 @@ Value* Arrays::load_vector(ir::ArrayId array, Value* pointer, int width, Value* 
   return from_memory(array, annotate(array, builder.CreateMaskedLoad(type, pointer, align, mask, passthrough)));
 }
 
-Value* Arrays::load_chunks(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) {
+Value* Arrays::load_apart(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) {
   const auto chunk =
       static_cast<std::int64_t>(code_.vector_bits / 8) / static_cast<std::int64_t>(element_bytes(info(array).dtype));
   const auto valid = number.lanes.begin() + lanes.valid;
   const auto [low, high] = std::minmax_element(number.lanes.begin(), valid);
   const std::int64_t first = *low;
   const std::int64_t span = *high - first + 1;
-  if (span > 4 * chunk) return nullptr;
+  std::vector<Piece> elements;
+  if (span > 4 * chunk) {
+    // Far apart: one load each, which leaves loops more readily than a gather, and takes no longer.
+    std::map<std::int64_t, Value*> known;
+    for (auto offset = number.lanes.begin(); offset != valid; ++offset) {
+      Value*& loaded = known[*offset];
+      if (loaded == nullptr) {
+        ElementNumber single = number;
+        single.lanes = {*offset};
+        loaded = load_uniform(array, single, nullptr);
+      }
+      elements.push_back({loaded, -1});
+    }
+    return assemble(elements, lanes.width);
+  }
   std::map<std::int64_t, Value*> chunks;
   std::vector<Piece> pieces;
   for (auto offset = number.lanes.begin(); offset != valid; ++offset) {
@@ -158,8 +172,7 @@ Value* Arrays::load(ir::ArrayId array, const ElementNumber& number, const Lanes&
       start.constant += number.lanes[0];
       return load_vector(array, address(array, start), width, mask, guard == nullptr ? nullptr : fallback);
     }
-    if (guard == nullptr && !lanes.dynamic())
-      if (Value* shuffled = load_chunks(array, number, lanes)) return shuffled;
+    if (guard == nullptr && !lanes.dynamic()) return load_apart(array, number, lanes);
   }
   auto* type = llvm::FixedVectorType::get(code_.memory_type(info(array).dtype), static_cast<unsigned>(width));
   Value* passthrough =
@@ -195,8 +208,8 @@ void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& 
   const bool copies = per_lane(array) && width > 1;
   if (uniform && !copies) {
     if (is_vector(value))
-      throw InternalError(fmt::format("cpu: {} lanes store different values to element {} of array {}", width,
-                                      number.constant, array));
+      throw InternalError(
+          fmt::format("cpu: {} lanes store different values to element {} of array {}", width, number.constant, array));
     ElementNumber start = number;
     if (!start.lanes.empty()) start.constant += start.lanes[0];
     Values none;

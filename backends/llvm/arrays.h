@@ -108,7 +108,8 @@ class Arrays {
   llvm::Value* load_uniform(ir::ArrayId array, const ElementNumber& number, llvm::Value* guard);
   llvm::Value* load_vector(ir::ArrayId array, llvm::Value* pointer, int width, llvm::Value* mask,
                            llvm::Value* fallback);
-  llvm::Value* load_chunks(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
+  /// Lanes at distances known when code is made: from a few vectors, shuffled, or one by one.
+  llvm::Value* load_apart(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
   void store_vector(ir::ArrayId array, llvm::Value* pointer, llvm::Value* value, llvm::Value* mask);
   /// The element number as one value: a scalar, or a vector of `width`.
   llvm::Value* number_value(const ElementNumber& number, int width);

@@ -45,8 +45,9 @@ void NestEmitter::emit() {
 }
 
 void NestEmitter::level(std::size_t depth) {
-  if (nest_.reduction && (depth == plan_.order.size() ||
-                          nest_.axes[static_cast<std::size_t>(plan_.order[depth])].kind == ir::AxisKind::reduced))
+  if (nest_.reduction &&
+      (depth == plan_.order.size() ||
+       nest_.axes[static_cast<std::size_t>(plan_.order[depth])].kind == ir::AxisKind::reduced || folds_together(depth)))
     return reduce(depth);
   if (depth == plan_.order.size()) return leaf();
   const auto axis = static_cast<std::size_t>(plan_.order[depth]);

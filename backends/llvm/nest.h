@@ -40,6 +40,10 @@ class NestEmitter {
     std::vector<Values> chains;
   };
   void reduce(std::size_t depth);
+  /// The axes from `depth` on are straight-line code of few tiles whose reduced lanes are best merged together.
+  bool folds_together(std::size_t depth) const;
+  /// Stores the results of all tiles as lanes of one vector; returns false where tiles have lanes of their own.
+  bool finish_together();
   void find_tiles(std::size_t depth);
   void choose_chains(std::size_t depth);
   void reduce_level(std::size_t depth, std::size_t chain);

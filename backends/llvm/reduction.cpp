@@ -1,6 +1,7 @@
 // Folds reduced axes: accumulators in SSA values, several chains where order is free, lanes merged at the end.
 #include <fmt/format.h>
 
+#include "backends/llvm/fold.h"
 #include "backends/llvm/nest.h"
 #include "backends/llvm/operations.h"
 #include "backends/llvm/region.h"
@@ -36,6 +37,18 @@ void NestEmitter::reduce(std::size_t depth) {
   }
   if (!empty) reduce_level(depth, 0);
   finish_reduction();
+}
+
+bool NestEmitter::folds_together(std::size_t depth) const {
+  if (!nest_.reduction->merge || lane_axes(true).size() == lane_axes(false).size()) return false;
+  std::size_t tile_count = 1;
+  for (std::size_t k = depth; k < plan_.order.size(); ++k) {
+    const auto axis = static_cast<std::size_t>(plan_.order[k]);
+    if (nest_.axes[axis].kind == ir::AxisKind::reduced) continue;
+    if (plan_.axes[axis].schedule != ir::Schedule::unrolled) return false;
+    tile_count *= static_cast<std::size_t>(nest_.axes[axis].extent);
+  }
+  return tile_count > 1 && tile_count <= accumulator_limit;
 }
 
 /// Lists the tiles of the parallel axes inside the reduced ones: their accumulators live side by side.
@@ -225,17 +238,8 @@ Value* NestEmitter::merge_lanes(std::size_t accumulator, Value* value, int width
   std::vector<Value*> parts;
   const std::size_t folded = groups.begin()->second.size();
   if (groups.size() == 1) {
-    // Halves fold into each other; padding holds the initial value.
-    for (int half = lanes.width / 2; half >= 1; half /= 2) {
-      llvm::SmallVector<int, 16> low;
-      llvm::SmallVector<int, 16> high;
-      for (int lane = 0; lane < half; ++lane) {
-        low.push_back(lane);
-        high.push_back(half + lane);
-      }
-      value = merge(builder.CreateShuffleVector(value, low), builder.CreateShuffleVector(value, high));
-    }
-    return builder.CreateExtractElement(value, std::uint64_t{0});
+    // Padding holds the initial value.
+    return fold_lanes(code_, *nest_.reduction->merge, dtype, value);
   }
   for (std::size_t k = 0; k < folded; ++k) {
     llvm::SmallVector<int, 16> chosen;
@@ -252,7 +256,43 @@ Value* NestEmitter::merge_lanes(std::size_t accumulator, Value* value, int width
   return parts[0];
 }
 
+bool NestEmitter::finish_together() {
+  const std::size_t count = accumulators_.size();
+  if (count < 2 || !lane_axes(false).empty() || lane_axes(true).empty() || has_loop_lane_) return false;
+  for (const Accumulators& accumulators : accumulators_)
+    for (Value* value : accumulators.chains[0])
+      if (!is_vector(value) ||
+          llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements() < std::bit_ceil(count))
+        return false;
+  Point point{axes_, {}};
+  point.lanes.width = static_cast<int>(std::bit_ceil(count));
+  point.lanes.valid = static_cast<int>(count);
+  if (point.lanes.valid < point.lanes.width) point.lanes.mask = code_.first_lanes(point.lanes.valid, point.lanes.width);
+  for (std::size_t k = 0; k < accumulators_[0].tiles.size(); ++k) {
+    AxisPoint& axis = point.axes[accumulators_[0].tiles[k].first];
+    axis = {code_.integer(0), {}};
+    for (int lane = 0; lane < point.lanes.width; ++lane)
+      axis.offsets.push_back(accumulators_[std::min(static_cast<std::size_t>(lane), count - 1)].tiles[k].second.base);
+  }
+  for (std::size_t k = 0; k < nest_.outputs.size(); ++k) {
+    std::vector<Value*> vectors;
+    for (const Accumulators& accumulators : accumulators_) vectors.push_back(accumulators.chains[0][k]);
+    store(k, fold_vectors(code_, *nest_.reduction->merge, nest_.reduction->initial[k].dtype, std::move(vectors)), point,
+          {});
+  }
+  return true;
+}
+
 void NestEmitter::finish_reduction() {
+  for (Accumulators& accumulators : accumulators_) {
+    std::vector<Values>& chains = accumulators.chains;
+    for (; chains.size() > 1; chains.resize(chains.size() / 2))
+      for (std::size_t c = 0; c < chains.size() / 2; ++c)
+        for (std::size_t k = 0; k < chains[c].size(); ++k)
+          chains[c][k] = emit_merge(code_, *nest_.reduction->merge, nest_.reduction->initial[k].dtype, chains[c][k],
+                                    chains[c + chains.size() / 2][k]);
+  }
+  if (finish_together()) return;
   for (Accumulators& accumulators : accumulators_) {
     enter_tile(accumulators);
     const Point point = point_with_lanes(lane_axes(false), false);

@@ -12,7 +12,7 @@ struct CpuPlanOptions {
   std::int64_t vector_bits = 512;          ///< the widest vector that the CPU runs at full speed
   std::int64_t private_bytes = 2048;       ///< largest array kept on the stack or in registers inside loops
   std::int64_t stack_bytes = 1 << 17;      ///< all such arrays together
-  std::int64_t unrolled_operations = 192;  ///< vector operations of straight-line code that one nest may take
+  std::int64_t unrolled_operations = 300;  ///< vector operations of straight-line code that one nest may take
   std::int64_t loop_operations = 4096;     ///< the same for all nests of one loop's body
 };
 

@@ -19,6 +19,9 @@ using ir::Region;
 using ir::ScalarOp;
 using ir::Schedule;
 
+// Nests up to this many points keep what they read in registers or in the first cache.
+constexpr std::int64_t small_nest = 4096;
+
 std::int64_t extents_product(const Nest& nest) {
   std::int64_t product = 1;
   for (const ir::Axis& axis : nest.axes) product *= std::max<std::int64_t>(axis.extent, 1);
@@ -76,12 +79,23 @@ std::int64_t lane_width(const Program& program, const Nest& nest, std::int64_t e
   return std::min(full, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(extent))));
 }
 
+// How often straight-line code or a loop of a small nest makes an access: the axes that its address does not
+// depend on reuse what it gave.
+std::int64_t access_count(const Nest& nest, const std::vector<Index>& indices, std::uint64_t lanes,
+                          std::int64_t vectors, std::int64_t points) {
+  if (points > small_nest || has_gathered_index(nest.body, indices)) return points;
+  std::vector<bool> used(nest.axes.size(), false);
+  for (const Index& index : indices)
+    for (const Index::Term& term : index.terms) used[nest.body.ops[term.op].immediate] = true;
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+    if (used[axis]) count *= axis == lanes ? vectors : std::max<std::int64_t>(nest.axes[axis].extent, 1);
+  return count;
+}
+
 // The estimated work of the whole nest with `axis` in lanes of `width`.
 std::int64_t lane_cost(const Program& program, const Nest& nest, std::uint64_t axis, std::int64_t width) {
   std::int64_t cost = operation_cost(nest.body);
-  for (const ScalarOp& op : nest.body.ops)
-    if (op.opcode == Opcode::read)
-      cost += access_cost(nest.body, op.indices, program.arrays[op.array].shape, axis, width);
   std::int64_t outputs = 0;
   for (const NestOutput& output : nest.outputs) {
     if (nest.axes[axis].kind == AxisKind::reduced)
@@ -96,7 +110,12 @@ std::int64_t lane_cost(const Program& program, const Nest& nest, std::uint64_t a
   std::int64_t stores = nest.axes[axis].kind == AxisKind::reduced ? 1 : vectors;
   for (std::size_t k = 0; k < nest.axes.size(); ++k)
     if (k != axis && nest.axes[k].kind != AxisKind::reduced) stores *= std::max<std::int64_t>(nest.axes[k].extent, 1);
-  return points * cost + stores * outputs;
+  std::int64_t accesses = 0;
+  for (const ScalarOp& op : nest.body.ops)
+    if (op.opcode == Opcode::read)
+      accesses += access_cost(nest.body, op.indices, program.arrays[op.array].shape, axis, width) *
+                  access_count(nest, op.indices, axis, vectors, points);
+  return points * cost + accesses + stores * outputs;
 }
 
 }  // namespace
