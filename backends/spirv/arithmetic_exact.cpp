@@ -145,12 +145,13 @@ Value Arithmetic::exact_fma(Value a, Value b, Value c) {
   const Kind kind = a.kind;
   auto found = exact_fmas_.find(kind);
   if (found == exact_fmas_.end()) {
-    const auto finite_or = [this](Value test, Value value, Value otherwise) {
+    const auto is_finite = [this](Value test) {
       const Value exponent = module_.binary(IntegerBinary::bit_and, module_.bitcast(test, Kind::i64),
                                             module_.integer(Kind::i64, 0x7ff0000000000000));
-      const Value finite =
-          module_.compare(IntegerCompare::not_equal, exponent, module_.integer(Kind::i64, 0x7ff0000000000000));
-      return module_.select(finite, value, otherwise);
+      return module_.compare(IntegerCompare::not_equal, exponent, module_.integer(Kind::i64, 0x7ff0000000000000));
+    };
+    const auto finite_or = [=, this](Value test, Value value, Value otherwise) {
+      return module_.select(is_finite(test), value, otherwise);
     };
     const auto body = [=, this](std::span<const Value> arguments) {
       if (kind == Kind::f32) {
@@ -166,7 +167,15 @@ Value Arithmetic::exact_fma(Value a, Value b, Value c) {
       const Pair high_sum = two_sum(product.high, low_sum.high);
       const Value rest = sum_to_odd(two_sum(low_sum.low, high_sum.low));
       const Value result = module_.binary(FloatBinary::add, high_sum.high, rest);
-      return finite_or(result, result, plain);
+      // The plain sum has the right sign of zero, and is right for infinities and NaN, but for a finite product
+      // that overflows beside an infinity.
+      const Value finite_product =
+          module_.binary(LogicalBinary::logical_and, is_finite(arguments[0]), is_finite(arguments[1]));
+      const Value special = module_.select(
+          module_.binary(LogicalBinary::logical_and, finite_product, module_.logical_not(is_finite(arguments[2]))),
+          arguments[2], plain);
+      const Value nonzero = module_.compare(FloatCompare::not_equal, result, module_.floating(Kind::f64, 0));
+      return finite_or(result, module_.select(nonzero, result, plain), special);
     };
     found = exact_fmas_.emplace(kind, module_.function("fma", {kind, kind, kind}, kind, body)).first;
   }
