@@ -59,7 +59,12 @@ bool lists(std::string_view patterns, std::string_view name) {
   return false;
 }
 
-bool passes_operands_through(const Jaxpr& jaxpr, const Equation& equation) {
+// What libraries (Equinox) add to stop a transformation, and what does nothing when run.
+constexpr std::string_view pass_through_names =
+    "nontraceable nonbatchable nondifferentiable nondifferentiable_backward announce_transform";
+
+bool passes_operands_through(std::string_view primitive, const Jaxpr& jaxpr, const Equation& equation) {
+  if (!lists(pass_through_names, primitive)) return false;
   if (equation.outputs.empty() || equation.outputs.size() != equation.inputs.size()) return false;
   for (std::size_t i = 0; i < equation.outputs.size(); ++i) {
     if (jaxpr.type(equation.outputs[i]) != jaxpr.type(equation.inputs[i])) return false;
@@ -90,12 +95,11 @@ void adopt_foreign(std::string_view primitive, const Jaxpr& jaxpr, Equation& equ
     }
     equation.primitive = Primitive::closed_call;
     parameters.set("call_jaxpr", {jaxprs[0]});
-  } else if (jaxprs.empty() && passes_operands_through(jaxpr, equation)) {
+  } else if (jaxprs.empty() && passes_operands_through(primitive, jaxpr, equation)) {
     equation.primitive = Primitive::optimization_barrier;
   } else {
     throw Error(
-        fmt::format("{}: this primitive is unknown, and it neither wraps one jaxpr nor passes its operands through; "
-                    "write it with JAX's own operations",
+        fmt::format("{}: this primitive is unknown, and it does not wrap one jaxpr; write it with JAX's own operations",
                     primitive));
   }
   equation.parameters = std::move(parameters);

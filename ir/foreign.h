@@ -14,8 +14,8 @@ namespace jaxc::ir {
 std::optional<std::string> refusal(std::string_view primitive);
 
 /// Gives an equation of an unlisted primitive a listed one. One that holds a single jaxpr of as many
-/// inputs and outputs becomes closed_call[name= call_jaxpr=]; one without a jaxpr, whose outputs have its
-/// inputs' types, becomes optimization_barrier[name=]. Throws Error for any other.
+/// inputs and outputs becomes closed_call[name= call_jaxpr=]; one that is known to pass its operands
+/// through becomes optimization_barrier[name=]. Throws Error for any other.
 void adopt_foreign(std::string_view primitive, const Jaxpr& jaxpr, Equation& equation);
 
 }  // namespace jaxc::ir

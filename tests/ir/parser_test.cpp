@@ -190,8 +190,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "out_trees=<function t at 0x7f00> symbolic_zeros=False] a"),
              wrap("c:f32[2] = closed_call[name=custom_vjp_call_jaxpr call_jaxpr={ lambda ; a:f32[2]. let b:f32[2] = "
                   "sin a in (b,) }] a")},
-        Form{"UnknownPassThrough", wrap("c:f32[2] d:f32[2] = my_tag[kind='dense layer'] a b"),
-             wrap("c:f32[2] d:f32[2] = optimization_barrier[name=my_tag] a b")},
+        Form{"PassThrough", wrap("c:f32[2] d:f32[2] = nontraceable[name='dense layer'] a b"),
+             wrap("c:f32[2] d:f32[2] = optimization_barrier[name=nontraceable] a b")},
         Form{"LetNamedByAPhrase",
              "let my f[0] = { lambda ; a:f32[]. let b:f32[] = sin a in (b,) } in let my f = { lambda ; a:f32[]. let "
              "b:f32[] = cos a in (b,) } in { lambda ; a:f32[]. let b:f32[] = jit[name=my f[0] jaxpr=my f[0]] a; "
@@ -396,9 +396,9 @@ INSTANTIATE_TEST_SUITE_P(
                           "operation's plain form"),
         unknown_primitive("b:f32[2] = approx_top_k[k=2] a", "13: approx_top_k: this operation is not supported"),
         unknown_primitive(
-            "b:f32[3] = my_grow a",
-            "2: my_grow: this primitive is unknown, and it neither wraps one jaxpr nor passes its operands "
-            "through; write it with JAX's own operations"),
+            "b:f32[2] = my_square a",
+            "2: my_square: this primitive is unknown, and it does not wrap one jaxpr; write it with JAX's own "
+            "operations"),
         unknown_primitive("b:f32[2] = my_wrap[jaxpr={ lambda ; . let in (1.0:f32[],) }] a",
                           "2: my_wrap: an unknown primitive is inlined when its jaxpr takes its operands and gives its "
                           "results, got a jaxpr of 0 inputs and 1 outputs for 1 operands and 1 results")));
