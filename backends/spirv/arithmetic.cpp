@@ -96,8 +96,13 @@ Value Arithmetic::remainder(Value left, Value right, bool is_signed) {
   }
   // By 1 the remainder is 0, which is right for -1 too.
   const Value divisor = module_.select(unsafe, module_.integer(right.kind, 1), right);
+  // Vulkan leaves OpSRem undefined for negative operands, and OpSDiv not.
+  const auto signed_remainder = [&] {
+    const Value quotient = module_.binary(IntegerBinary::divide_signed, left, divisor);
+    return module_.binary(IntegerBinary::subtract, left, module_.binary(IntegerBinary::multiply, quotient, divisor));
+  };
   const Value result =
-      module_.binary(is_signed ? IntegerBinary::remainder_signed : IntegerBinary::remainder_unsigned, left, divisor);
+      is_signed ? signed_remainder() : module_.binary(IntegerBinary::remainder_unsigned, left, divisor);
   return module_.select(by_zero, left, result);
 }
 

@@ -54,7 +54,6 @@ enum class IntegerBinary : std::uint8_t {
   multiply,
   divide_signed,
   divide_unsigned,
-  remainder_signed,
   remainder_unsigned,
   bit_and,
   bit_or,

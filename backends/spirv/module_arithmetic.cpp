@@ -116,7 +116,6 @@ Value Module::binary(IntegerBinary operation, Value left, Value right) {
                                         spv::OpIMul,
                                         spv::OpSDiv,
                                         spv::OpUDiv,
-                                        spv::OpSRem,
                                         spv::OpUMod,
                                         spv::OpBitwiseAnd,
                                         spv::OpBitwiseOr,
