@@ -49,6 +49,10 @@ void NestEmitter::level(std::size_t depth) {
       (depth == plan_.order.size() ||
        nest_.axes[static_cast<std::size_t>(plan_.order[depth])].kind == ir::AxisKind::reduced || folds_together(depth)))
     return reduce(depth);
+  if (nest_.reduction && blocks_together(depth)) {
+    const std::size_t reduced = first_reduced(depth);
+    return reduce_blocks(depth, reduced, reduced - depth);
+  }
   if (depth == plan_.order.size()) return leaf();
   const auto axis = static_cast<std::size_t>(plan_.order[depth]);
   const std::int64_t extent = nest_.axes[axis].extent;

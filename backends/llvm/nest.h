@@ -1,6 +1,7 @@
 // NestEmitter: the loops, lanes and stores of one nest.
 #pragma once
 
+#include <map>
 #include <vector>
 
 #include "backends/llvm/arrays.h"
@@ -44,6 +45,12 @@ class NestEmitter {
   bool folds_together(std::size_t depth) const;
   /// Stores the results of all tiles as lanes of one vector; returns false where tiles have lanes of their own.
   bool finish_together();
+  /// The axes from `depth` on are one or two parallel ones around counted reduced ones: a block of their tiles
+  /// shares each pass over the reduced axes, and so the loads of both operands of a product.
+  bool blocks_together(std::size_t depth) const;
+  /// Walks the blocks of the axes [depth, reduced), the last one outermost.
+  void reduce_blocks(std::size_t depth, std::size_t reduced, std::size_t axes_left);
+  std::size_t first_reduced(std::size_t depth) const;
   void find_tiles(std::size_t depth);
   void choose_chains(std::size_t depth);
   void reduce_level(std::size_t depth, std::size_t chain);
@@ -67,6 +74,12 @@ class NestEmitter {
   std::vector<bool> constant_;
   bool has_loop_lane_ = false;
   int serial_depth_ = 0;
+  /// Tiles of an axis that are worked on as one block; their bases count from `base`.
+  struct Block {
+    llvm::Value* base = nullptr;
+    std::vector<Tile> tiles;
+  };
+  std::map<std::size_t, Block> blocks_;  ///< by axis
   std::vector<Accumulators> accumulators_;
   std::size_t split_depth_ = SIZE_MAX;  ///< the level whose steps take turns on the chains
   std::size_t chain_count_ = 1;

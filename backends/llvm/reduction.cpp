@@ -20,6 +20,9 @@ constexpr std::size_t accumulator_limit = 16;
 constexpr std::int64_t counted_steps = 8;
 constexpr std::int64_t straight_steps = 4;
 
+/// Operations of a body that blocks of tiles repeat.
+constexpr std::size_t small_body = 16;
+
 }  // namespace
 
 void NestEmitter::reduce(std::size_t depth) {
@@ -51,9 +54,85 @@ bool NestEmitter::folds_together(std::size_t depth) const {
   return tile_count > 1 && tile_count <= accumulator_limit;
 }
 
+std::size_t NestEmitter::first_reduced(std::size_t depth) const {
+  while (depth < plan_.order.size() &&
+         nest_.axes[static_cast<std::size_t>(plan_.order[depth])].kind != ir::AxisKind::reduced)
+    ++depth;
+  return depth;
+}
+
+bool NestEmitter::blocks_together(std::size_t depth) const {
+  const std::size_t reduced = first_reduced(depth);
+  if (reduced == depth || reduced - depth > 2 || nest_.body.ops.size() > small_body) return false;
+  bool counted = false;
+  for (std::size_t k = depth; k < plan_.order.size(); ++k) {
+    const auto axis = static_cast<std::size_t>(plan_.order[k]);
+    const ir::AxisSchedule& schedule = plan_.axes[axis];
+    const auto tile_count = static_cast<std::int64_t>(tiles(nest_.axes[axis].extent, schedule).size());
+    const bool straight = schedule.schedule == ir::Schedule::unrolled || needs_constant(axis);
+    if (k < reduced) {
+      if (nest_.axes[axis].kind != ir::AxisKind::parallel || straight || schedule.schedule == ir::Schedule::loop_lane ||
+          (reduced - depth == 2 && tile_count < 2))
+        return false;
+    } else {
+      if (nest_.axes[axis].kind != ir::AxisKind::reduced) return false;
+      counted = counted || (!straight && tile_count >= counted_steps);
+    }
+  }
+  return counted;
+}
+
+void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::size_t axes_left) {
+  if (axes_left == 0) {
+    reduce(reduced);
+    return;
+  }
+  const auto axis = static_cast<std::size_t>(plan_.order[depth + axes_left - 1]);
+  const std::vector<Tile> all = tiles(nest_.axes[axis].extent, plan_.axes[axis]);
+  const bool partial = all.size() > 1 && all.back().count < all.front().count;
+  const std::size_t full = all.size() - (partial ? 1 : 0);
+  // Without lanes among the blocks' axes, several chains take the registers that a wider block would.
+  const std::size_t wanted = reduced - depth == 1 && plan_.axes[axis].schedule == ir::Schedule::lanes ? 8 : 4;
+  const std::size_t size = std::min(wanted, full);
+  Block& block = blocks_[axis];
+  const std::size_t groups = full / size;
+  block.tiles.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size));
+  const std::int64_t step = all.front().count * static_cast<std::int64_t>(size);
+  const auto inside = [&](Value* group) {
+    block.base = code_.builder.CreateMul(group, code_.integer(step));
+    reduce_blocks(depth, reduced, axes_left - 1);
+  };
+  if (groups == 1) {
+    inside(code_.integer(0));
+  } else {
+    Values none;
+    ++serial_depth_;
+    code_.counted_loop("block", static_cast<std::int64_t>(groups), none, inside);
+    --serial_depth_;
+  }
+  block.base = code_.integer(0);
+  const auto rest = all.begin() + static_cast<std::ptrdiff_t>(groups * size);
+  block.tiles.assign(rest, all.begin() + static_cast<std::ptrdiff_t>(full));
+  if (!block.tiles.empty()) reduce_blocks(depth, reduced, axes_left - 1);
+  if (partial) {
+    block.tiles = {all.back()};
+    reduce_blocks(depth, reduced, axes_left - 1);
+  }
+  blocks_.erase(axis);
+}
+
 /// Lists the tiles of the parallel axes inside the reduced ones: their accumulators live side by side.
 void NestEmitter::find_tiles(std::size_t depth) {
   accumulators_.assign(1, {});
+  for (const auto& [axis, block] : blocks_) {
+    std::vector<Accumulators> extended;
+    for (const Accumulators& accumulators : accumulators_)
+      for (const Tile& tile : block.tiles) {
+        extended.push_back(accumulators);
+        extended.back().tiles.emplace_back(axis, tile);
+      }
+    accumulators_ = std::move(extended);
+  }
   for (std::size_t k = depth; k < plan_.order.size(); ++k) {
     const auto axis = static_cast<std::size_t>(plan_.order[k]);
     if (nest_.axes[axis].kind == ir::AxisKind::reduced) continue;
@@ -76,7 +155,10 @@ void NestEmitter::find_tiles(std::size_t depth) {
 
 void NestEmitter::enter_tile(const Accumulators& accumulators) {
   for (const auto& [axis, tile] : accumulators.tiles) {
-    axes_[axis] = {code_.integer(tile.base), {}};
+    const auto block = blocks_.find(axis);
+    Value* base = code_.integer(tile.base);
+    if (block != blocks_.end()) base = code_.builder.CreateAdd(block->second.base, base);
+    axes_[axis] = {base, {}};
     counts_[axis] = tile.count;
   }
 }
@@ -269,8 +351,10 @@ bool NestEmitter::finish_together() {
   point.lanes.valid = static_cast<int>(count);
   if (point.lanes.valid < point.lanes.width) point.lanes.mask = code_.first_lanes(point.lanes.valid, point.lanes.width);
   for (std::size_t k = 0; k < accumulators_[0].tiles.size(); ++k) {
-    AxisPoint& axis = point.axes[accumulators_[0].tiles[k].first];
-    axis = {code_.integer(0), {}};
+    const std::size_t number = accumulators_[0].tiles[k].first;
+    const auto block = blocks_.find(number);
+    AxisPoint& axis = point.axes[number];
+    axis = {block == blocks_.end() ? code_.integer(0) : block->second.base, {}};
     for (int lane = 0; lane < point.lanes.width; ++lane)
       axis.offsets.push_back(accumulators_[std::min(static_cast<std::size_t>(lane), count - 1)].tiles[k].second.base);
   }
