@@ -59,9 +59,9 @@ bool lists(std::string_view patterns, std::string_view name) {
   return false;
 }
 
-// What libraries (Equinox) add to stop a transformation, and what does nothing when run.
+// Placement on a device, and what a library (Equinox) adds to stop a transformation: nothing when run.
 constexpr std::string_view pass_through_names =
-    "nontraceable nonbatchable nondifferentiable nondifferentiable_backward announce_transform";
+    "device_put nontraceable nonbatchable nondifferentiable nondifferentiable_backward announce_transform";
 
 bool passes_operands_through(std::string_view primitive, const Jaxpr& jaxpr, const Equation& equation) {
   if (!lists(pass_through_names, primitive)) return false;
