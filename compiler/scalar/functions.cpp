@@ -11,6 +11,9 @@ std::vector<FunctionFamily> function_families() {
           inverse_trigonometric_functions,
           error_functions,
           gamma_functions,
+          incomplete_gamma_functions,
+          zeta_functions,
+          bessel_functions,
           conversion_functions,
           threefry_functions};
 }

@@ -26,6 +26,9 @@ std::vector<FunctionRow> trigonometric_functions();
 std::vector<FunctionRow> inverse_trigonometric_functions();
 std::vector<FunctionRow> error_functions();
 std::vector<FunctionRow> gamma_functions();
+std::vector<FunctionRow> incomplete_gamma_functions();
+std::vector<FunctionRow> zeta_functions();
+std::vector<FunctionRow> bessel_functions();
 std::vector<FunctionRow> conversion_functions();
 std::vector<FunctionRow> threefry_functions();
 

@@ -182,6 +182,13 @@ Scalar logarithm_of_one_plus(Scalar x) {
   return select(x == 0.0, x, result);
 }
 
+Scalar excess_over_logarithm(Scalar u) {
+  const Scalar near = select(abs(u) < 0.29, u, 0.0);
+  const Scalar half_square = 0.5 * near * near;
+  const Scalar small = half_square - tail_of_logarithm(near, half_square);
+  return select(abs(u) < 0.29, small, u - logarithm_of_one_plus(u));
+}
+
 // With s = f / (2 + f): log(1 + f) = 2 s (1 + s^2 (1/3 + s^2 T(s^2))), the leading terms in double words.
 DoubleWord logarithm_base_two(Scalar x, Scalar exponent) {
   const Decomposition parts = decompose(x);

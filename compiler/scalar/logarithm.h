@@ -12,6 +12,8 @@ Scalar natural_logarithm(Scalar x);
 Scalar natural_logarithm(Scalar high, Scalar low);
 /// log(1 + x).
 Scalar logarithm_of_one_plus(Scalar x);
+/// u - log(1 + u), exact to a few roundings near zero too.
+Scalar excess_over_logarithm(Scalar u);
 /// log2(x) to about twice the working precision's bits less ten, for x positive, normal and finite, plus `exponent`.
 DoubleWord logarithm_base_two(Scalar x, Scalar exponent);
 
