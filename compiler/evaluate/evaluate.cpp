@@ -85,7 +85,8 @@ class Evaluation {
     }
     for (ir::Variable variable : equation.outputs) application.types.push_back(jaxpr_.type(variable));
     ir::check_types(equation, operand_types, application.types);
-    const std::vector<Array> results = record(equation.primitive).evaluate.function()(application);
+    if (options_.observer != nullptr) options_.observer->before(equation, application.operands);
+    std::vector<Array> results = record(equation.primitive).evaluate.function()(application);
     if (results.size() != application.types.size()) {
       throw InternalError(fmt::format("evaluate: {} computed {} results instead of {}", name(equation.primitive),
                                       results.size(), application.types.size()));
@@ -95,8 +96,9 @@ class Evaluation {
         throw InternalError(fmt::format("evaluate: {} computed {} instead of {}", name(equation.primitive),
                                         to_string(results[i].type()), to_string(application.types[i])));
       }
-      values_[equation.outputs[i].index] = results[i];
     }
+    if (options_.observer != nullptr) options_.observer->after(equation, results);
+    for (std::size_t i = 0; i < results.size(); ++i) values_[equation.outputs[i].index] = results[i];
   }
 
   const ir::Jaxpr& jaxpr_;
