@@ -9,9 +9,22 @@
 
 namespace jaxc::compiler {
 
+/// Sees every equation's values, in inner jaxprs too, and may change them: how tests follow rounding errors.
+class EvaluateObserver {
+ public:
+  EvaluateObserver() = default;
+  EvaluateObserver(const EvaluateObserver&) = delete;
+  EvaluateObserver& operator=(const EvaluateObserver&) = delete;
+  virtual ~EvaluateObserver() = default;
+
+  virtual void before(const ir::Equation& equation, std::vector<Array>& operands) = 0;
+  virtual void after(const ir::Equation& equation, std::vector<Array>& results) = 0;
+};
+
 struct EvaluateOptions {
   /// JAX's jax_threefry_partitionable, which decides how random bits are numbered.
   bool threefry_partitionable = true;
+  EvaluateObserver* observer = nullptr;
 };
 
 /// The values of `jaxpr`'s outputs. `constants` and `inputs` are the values of its binders. Elementary
