@@ -6,6 +6,7 @@
 
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/simplify.h"
+#include "ir/printer.h"
 #include "ir/verify.h"
 
 namespace jaxc::compiler {
@@ -47,22 +48,29 @@ std::span<const ProgramPass> program_passes() {
 }
 
 Compilation compile(const ir::Jaxpr& jaxpr, std::span<const Array> constants, const LowerOptions& options,
-                    const std::function<ir::Plan(const ir::Program&)>& plan) {
+                    const std::function<ir::Plan(const ir::Program&)>& plan, const PassObserver& observer) {
   Compilation result;
   Stopwatch stopwatch(result.times);
+  const auto show = [&](std::string_view pass, std::string_view holds, const auto&... form) {
+    if (observer) observer(pass, holds, ir::print(form...));
+  };
   result.simplified = jaxpr;
   for (const JaxprPass& pass : jaxpr_table) {
     result.simplified = stopwatch.time(pass.name, [&] { return pass.run(result.simplified); });
     ir::verify(result.simplified);
+    show(pass.name, pass.holds, result.simplified);
   }
   result.program = stopwatch.time("lower", [&] { return lower(result.simplified, constants, options); });
   ir::verify(result.program);
+  show("lower", "every equation is nests, loops and branches", result.program);
   for (const ProgramPass& pass : program_table) {
     result.program = stopwatch.time(pass.name, [&] { return pass.run(result.program); });
     ir::verify(result.program);
+    show(pass.name, pass.holds, result.program);
   }
   result.plan = stopwatch.time("plan", [&] { return plan(result.program); });
   ir::verify(result.program, result.plan);
+  show("plan", "every array has a place, every axis a schedule, every loop a path", result.program, result.plan);
   return result;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -44,8 +45,11 @@ struct Compilation {
   std::vector<PassDuration> times;
 };
 
+/// Is told each pass's name, what holds after it, and the form that it made, as text.
+using PassObserver = std::function<void(std::string_view pass, std::string_view holds, const std::string& form)>;
+
 /// Runs and times the Jaxpr passes, lowering, the Program passes and `plan`, verifying every result.
 Compilation compile(const ir::Jaxpr& jaxpr, std::span<const Array> constants, const LowerOptions& options,
-                    const std::function<ir::Plan(const ir::Program&)>& plan);
+                    const std::function<ir::Plan(const ir::Program&)>& plan, const PassObserver& observer = {});
 
 }  // namespace jaxc::compiler

@@ -17,6 +17,7 @@ struct DumpOptions {
   std::string stage = "program";
   bool explain = false;
   bool times = false;
+  bool passes = false;
   BackendOptions backend;
 };
 
@@ -37,9 +38,15 @@ void explain(const Executable& executable) {
 void dump(const DumpOptions& options) {
   Program program = Program::load(options.program);
   if (!options.data.empty()) program = program.with_data(Safetensors::load(options.data));
-  const CompileOptions compile_options = options.backend.compile_options();
+  CompileOptions compile_options = options.backend.compile_options();
+  if (options.passes)
+    compile_options.observe_passes = [](std::string_view pass, std::string_view holds, const std::string& form) {
+      fmt::print("==== {}: {} ====\n{}\n", pass, holds, form);
+    };
   const Executable executable = compile(program, compile_options);
-  if (options.explain) {
+  if (options.passes) {
+    // Shown while compiling.
+  } else if (options.explain) {
     explain(executable);
   } else {
     const std::vector<Stage> chosen = stages(options.stage, compile_options.backend);
@@ -66,6 +73,7 @@ void add_dump(CLI::App& app) {
       ->check(CLI::IsMember({"jaxpr", "simplified", "program", "plan", "llvm", "asm", "spirv", "all"}))
       ->capture_default_str();
   command->add_flag("--explain", options->explain, "show each loop's path and the reason instead");
+  command->add_flag("--passes", options->passes, "show the form after every pass of the compiler instead");
   command->add_flag("--times", options->times, "also show the time that each pass took");
   options->backend.add_to(*command);
   command->callback([options] { dump(*options); });

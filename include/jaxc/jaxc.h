@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -73,6 +74,8 @@ struct CompileOptions {
   bool validate = false;
   /// Reference: the order of parallel iterations.
   std::uint64_t seed = 0;
+  /// Is told each pass of the compiler, what holds after it, and the form that it made.
+  std::function<void(std::string_view pass, std::string_view holds, const std::string& form)> observe_passes = {};
 };
 
 /// How one scan, while or associative_scan runs.

@@ -115,6 +115,9 @@ TEST_F(Command, DumpShowsEveryStage) {
   EXPECT_EQ(outcome.status, 0);
   for (const char* stage : {"jaxpr", "simplified", "program", "plan", "llvm", "asm"})
     EXPECT_NE(outcome.output.find(std::string("==== ") + stage + " ===="), std::string::npos) << stage;
+  const Outcome passes = jaxc("dump " + conformance + "scan_nested.jaxpr --passes");
+  for (const char* pass : {"simplify", "lower", "fuse", "contract", "plan"})
+    EXPECT_NE(passes.output.find(std::string("==== ") + pass + ": "), std::string::npos) << pass;
   const Outcome explained = jaxc("dump " + conformance + "scan_nested.jaxpr --explain");
   EXPECT_NE(explained.output.find("scan (line"), std::string::npos);
   EXPECT_NE(explained.output.find("fused"), std::string::npos);
