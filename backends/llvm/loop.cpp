@@ -266,7 +266,6 @@ void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
   const auto found = code_.plan.loops.find(node.id);
   if (found == code_.plan.loops.end()) throw InternalError(fmt::format("cpu: loop {} has no plan", node.id));
   if (found->second.lane_extents.empty()) return loop_steps(node, loop, found->second);
-  if (loop.condition) throw InternalError("cpu: a loop with a condition is run in lanes");
   if (arrays_.loop_lanes != nullptr) throw InternalError("cpu: a loop run in lanes inside another one");
   LoopLanes lanes;
   lanes.axes.resize(found->second.lane_extents.size());

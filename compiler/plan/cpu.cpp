@@ -1,10 +1,13 @@
 // Plans for a CPU: vector lanes along one axis, small arrays of a loop in private memory, carries in place.
 #include "compiler/plan/cpu.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 
 #include "compiler/plan/coalesce.h"
+#include "compiler/plan/cpu_lanes.h"
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
 #include "compiler/plan/schedule.h"
@@ -38,16 +41,27 @@ class CpuPlanner {
     plan_.target = ir::Target::cpu;
     plan_.vector_bits = options.vector_bits;
     indexed_.assign(program.arrays.size(), false);
+    lanes_of_.assign(program.arrays.size(), 0);
+    lanes_.emplace_back();  // number 0: no loop in lanes
   }
 
   Plan run() {
     schedule(program_.body, 0);
     const Liveness live = liveness(program_);
-    const auto is_small = [&](ArrayId array) { return bytes(array) <= options_.private_bytes; };
-    const StorageClasses classes = coalesce(program_, live, is_small);
+    const auto is_small = [&](ArrayId array) { return lane_bytes(array) <= options_.private_bytes; };
+    StorageClasses classes =
+        coalesce(program_, live, is_small, [&](ArrayId left, ArrayId right) { return may_share(left, right); });
+    for (const LaneLoop& loop : lanes_) {
+      // Lanes run one after the other: what any of them needs is needed until the last one ends.
+      if (loop.axes.extents.empty()) continue;
+      const LiveRange whole{live.moments[loop.node].begin, live.moments[loop.node].end};
+      for (LiveRange& range : classes.ranges)
+        if (range.overlaps(whole)) range = {std::min(range.begin, whole.begin), std::max(range.end, whole.end)};
+    }
     std::int64_t stack = 0;
     const auto choose = [&](std::uint32_t k) { return choose_storage(live, classes, k, stack); };
     place_arrays(program_, classes, choose, plan_);
+    place_lanes(classes);
     ir::visit_nodes(program_.body, [&](const Node& node) {
       if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         LoopPlan& loop_plan = plan_.loops[node.id];
@@ -66,6 +80,95 @@ class CpuPlanner {
     return count;
   }
 
+  // ---- Loops in lanes.
+
+  struct LaneLoop {
+    ir::NodeId node = 0;
+    IndependentAxes axes;
+    int width = 1;
+  };
+
+  // The dimension of an array that is each lane axis of the loop in lanes that assigns it, or -1.
+  std::vector<int> lane_dimensions(ArrayId array) const {
+    const IndependentAxes& axes = lanes_[lanes_of_[array]].axes;
+    const auto found = axes.dimensions.find(array);
+    return found != axes.dimensions.end() ? found->second : std::vector<int>(axes.extents.size(), -1);
+  }
+
+  std::int64_t lane_bytes(ArrayId array) const {
+    std::int64_t size = bytes(array);
+    const std::vector<int> dimensions = lane_dimensions(array);
+    for (std::size_t axis = 0; axis < dimensions.size(); ++axis)
+      if (dimensions[axis] >= 0) size /= std::max<std::int64_t>(1, lanes_[lanes_of_[array]].axes.extents[axis]);
+    return size;
+  }
+
+  // Each lane begins from what was there before the loop, and sees its own part of everything.
+  bool may_share(ArrayId left, ArrayId right) const {
+    if (lanes_of_[left] == 0 && lanes_of_[right] == 0) return true;
+    if (lanes_of_[left] != lanes_of_[right]) return false;
+    return program_.arrays[left].shape != program_.arrays[right].shape ||
+           lane_dimensions(left) == lane_dimensions(right);
+  }
+
+  void enter_lanes(const Block& block) {
+    const auto own = [&](ArrayId array) { lanes_of_[array] = current_lanes_; };
+    ir::visit_nodes(block, [&](const Node& node) {
+      for (ArrayId array : ir::arrays_assigned(node)) own(array);
+      if (const auto* loop = std::get_if<Loop>(&node.kind)) enter_lanes(*loop);
+    });
+  }
+
+  void enter_lanes(const Loop& loop) {
+    lanes_of_[loop.position] = current_lanes_;
+    for (const ir::Carry& carry : loop.carries) lanes_of_[carry.argument] = current_lanes_;
+    for (const ir::StackedInput& input : loop.inputs) lanes_of_[input.argument] = current_lanes_;
+  }
+
+  // Arrays of loops in lanes get their lane dimensions; private ones hold one lane's part.
+  void place_lanes(const StorageClasses& classes) {
+    std::vector<bool> done(program_.arrays.size(), false);
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array)
+      if (lanes_of_[array] != 0 && is_private(array)) plan_.buffers[plan_.placements[array].buffer].bytes = 0;
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array) place_lane(classes, array, done);
+  }
+
+  bool is_private(ArrayId array) const {
+    const Storage storage = plan_.buffers[plan_.placements[array].buffer].storage;
+    return storage == Storage::stack || storage == Storage::registers;
+  }
+
+  void place_lane(const StorageClasses& classes, ArrayId array, std::vector<bool>& done) {
+    if (done[array] || lanes_of_[array] == 0) return;
+    done[array] = true;
+    ir::Placement& placement = plan_.placements[array];
+    const std::vector<int> dimensions = lane_dimensions(array);
+    placement.lane_dimensions = dimensions;
+    if (!is_private(array)) return;
+    const FixedHome& home = classes.homes[classes.class_of[array]];
+    if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
+      place_lane(classes, home.whole, done);
+      const ir::Placement& whole = plan_.placements[home.whole];
+      placement.strides = whole.strides;
+      placement.strides.erase(placement.strides.begin() + home.axis);
+      placement.loop_strides = whole.loop_strides;
+      placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
+      return;
+    }
+    std::int64_t count = 1;
+    const Shape& shape = program_.arrays[array].shape;
+    for (std::size_t k = shape.size(); k-- > 0;) {
+      const bool lane = std::find(dimensions.begin(), dimensions.end(), static_cast<int>(k)) != dimensions.end();
+      placement.strides[k] = lane ? 0 : count;
+      if (!lane) count *= shape[k];
+    }
+    ir::Buffer& buffer = plan_.buffers[placement.buffer];
+    buffer.bytes =
+        std::max(buffer.bytes, count * static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype)));
+  }
+
+  // ---- Schedules.
+
   // Schedules the nests of a block; `depth` counts the loops around it. Returns the operations of its
   // straight-line code, and marks arrays that counted loops index by values.
   std::int64_t schedule(const Block& block, int depth) {
@@ -74,7 +177,7 @@ class CpuPlanner {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
         code += schedule(*nest, node.id, depth, code);
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
-        code += schedule(*loop, node.id, depth);
+        code += schedule(*loop, node, depth);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) code += schedule(inner, depth);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
@@ -85,7 +188,8 @@ class CpuPlanner {
   }
 
   std::int64_t schedule(const Nest& nest, ir::NodeId id, int depth, std::int64_t code_so_far) {
-    NestPlan nest_plan = schedule_nest(program_, nest, options_.vector_bits);
+    NestPlan nest_plan =
+        current_lanes_ == 0 ? schedule_nest(program_, nest, options_.vector_bits) : schedule_in_lanes(nest, id);
     bool complete = false;
     std::int64_t code = 0;
     if (depth > 0 && code_so_far < options_.loop_operations)
@@ -95,12 +199,41 @@ class CpuPlanner {
     return code;
   }
 
-  std::int64_t schedule(const Loop& loop, ir::NodeId id, int depth) {
-    LoopPlan& loop_plan = plan_.loops[id];
-    loop_plan.path = ir::LoopPath::fused;
-    loop_plan.reason = "all steps run in one native function";
+  // Lane axes are the lanes; the others are serial, reduced ones last.
+  NestPlan schedule_in_lanes(const Nest& nest, ir::NodeId id) const {
+    NestPlan plan;
+    plan.axes.resize(nest.axes.size());
+    for (const bool reduced : {false, true})
+      for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+        if ((nest.axes[axis].kind == ir::AxisKind::reduced) == reduced) plan.order.push_back(static_cast<int>(axis));
+    const auto& nest_axes = lanes_[current_lanes_].axes.nest_axes;
+    if (const auto found = nest_axes.find(id); found != nest_axes.end())
+      for (int axis : found->second)
+        if (axis >= 0) plan.axes[static_cast<std::size_t>(axis)].schedule = ir::Schedule::loop_lane;
+    return plan;
+  }
+
+  std::int64_t schedule(const Loop& loop, const Node& node, int depth) {
+    const ir::NodeId id = node.id;
+    plan_.loops[id].path = ir::LoopPath::fused;
+    plan_.loops[id].reason = "all steps run in one native function";
+    const bool outermost = current_lanes_ == 0;
+    if (outermost) {
+      if (auto lanes = cpu_lanes(program_, node, {options_.vector_bits, options_.private_bytes})) {
+        plan_.loops[id].reason =
+            fmt::format("all steps run in one native function, {} independent elements at a time", lanes->width);
+        plan_.loops[id].lane_extents = lanes->axes.extents;
+        plan_.loops[id].lane_width = lanes->width;
+        current_lanes_ = static_cast<std::uint32_t>(lanes_.size());
+        lanes_.push_back({id, std::move(lanes->axes), lanes->width});
+        enter_lanes(loop);
+        enter_lanes(loop.body);
+        if (loop.condition) enter_lanes(*loop.condition);
+      }
+    }
     std::int64_t code = schedule(loop.body, depth + 1);
     if (loop.condition) code += schedule(*loop.condition, depth + 1);
+    if (outermost) current_lanes_ = 0;
     const bool counted = !loop.condition && loop.trip_count <= unrolled_steps;
     if (depth > 0 && counted && code * loop.trip_count <= unrolled_loop_operations) {
       plan_.loops[id].unrolled = true;
@@ -135,32 +268,37 @@ class CpuPlanner {
     bool indexed = false;
     std::int64_t largest = 0;
     const std::vector<ArrayId>& members = classes.members[k];
+    const bool lanes = lanes_of_[members.front()] != 0;
     for (ArrayId member : members) {
-      in_loop = in_loop || !live.loops[member].empty();
+      in_loop = in_loop || lanes || !live.loops[member].empty();
       indexed = indexed || indexed_[member];
-      largest = std::max(largest, bytes(member));
+      largest = std::max(largest, lane_bytes(member));
     }
-    if (!in_loop || largest > options_.private_bytes || stack + 2 * largest > options_.stack_bytes)
+    const std::int64_t copies = lanes_[lanes_of_[members.front()]].width;
+    if (!in_loop || largest > options_.private_bytes || stack + 2 * largest * copies > options_.stack_bytes)
       return {Storage::scratch, 0};
     StorageChoice choice{indexed ? Storage::stack : Storage::registers, 0};
     const Shape& shape = program_.arrays[members.front()].shape;
     const bool one_shape = std::all_of(members.begin(), members.end(),
                                        [&](ArrayId member) { return program_.arrays[member].shape == shape; });
-    if (one_shape && !shape.empty() && shape.back() > 1) {
+    if (!lanes && one_shape && !shape.empty() && shape.back() > 1) {
       const auto width = static_cast<std::int64_t>(
           options_.vector_bits /
           (8 * static_cast<std::int64_t>(element_bytes(program_.arrays[members.front()].dtype))));
       const auto row = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(shape.back())));
       if (row <= width) choice.row = row;
     }
-    stack += 2 * largest;
+    stack += 2 * largest * copies;
     return choice;
   }
 
   const Program& program_;
   CpuPlanOptions options_;
   Plan plan_;
-  std::vector<bool> indexed_;  ///< by ArrayId: some access has an index known only at run time
+  std::vector<bool> indexed_;            ///< by ArrayId: some access has an index known only at run time
+  std::vector<LaneLoop> lanes_;          ///< loops in lanes, from 1
+  std::vector<std::uint32_t> lanes_of_;  ///< by ArrayId: the loop in lanes that alone knows the array, or 0
+  std::uint32_t current_lanes_ = 0;
 };
 
 }  // namespace

@@ -198,6 +198,7 @@ std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operatio
   complete = true;
   for (auto axis = plan.order.rbegin(); axis != plan.order.rend(); ++axis) {
     ir::AxisSchedule& schedule = plan.axes[*axis];
+    if (schedule.schedule == Schedule::loop_lane) continue;
     const std::int64_t copies = (nest.axes[*axis].extent + schedule.width - 1) / schedule.width;
     if (schedule.schedule == Schedule::lanes) {
       if (copies > 1) complete = false;

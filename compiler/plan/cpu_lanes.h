@@ -1,0 +1,26 @@
+// Which loops of a CPU's plan run in vector lanes: independent elements side by side, all steps inside.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "compiler/plan/independent_axes.h"
+#include "ir/program.h"
+
+namespace jaxc::compiler {
+
+/// What lanes may cost.
+struct CpuLaneLimits {
+  std::int64_t vector_bits = 512;
+  std::int64_t private_bytes = 2048;  ///< of all arrays of a step, for one lane
+};
+
+/// The independent axes of a loop, the one that fills the lanes last, and how many lanes; nothing where running the
+/// steps of all elements together is as good: where a step does little with what it moves, or holds too much.
+struct CpuLanes {
+  IndependentAxes axes;
+  int width = 1;
+};
+std::optional<CpuLanes> cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits);
+
+}  // namespace jaxc::compiler
