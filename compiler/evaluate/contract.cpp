@@ -73,15 +73,7 @@ Array contract(const Application& application) {
 }  // namespace
 
 std::vector<Array> evaluators::dot_general(const Application& a) {
-  const DType dtype = a.types[0].dtype;
-  for (const Array& operand : a.operands) {
-    if ((is_complex(operand.type().dtype) && !is_complex(dtype)) ||
-        (is_floating(operand.type().dtype) && !is_floating(dtype) && !is_complex(dtype))) {
-      throw Error(fmt::format("dot_general: preferred_element_type {} does not hold {}", name(dtype),
-                              name(operand.type().dtype)));
-    }
-  }
-  return visit_wide(dtype, [&]<typename T>(T) -> Results { return {contract<T>(a)}; });
+  return visit_wide(a.types[0].dtype, [&]<typename T>(T) -> Results { return {contract<T>(a)}; });
 }
 
 }  // namespace jaxc::compiler

@@ -33,7 +33,7 @@ Array literal_value(const ir::Literal& literal) {
           } else if constexpr (is_complex_value<Held>) {
             throw Error("evaluate: a complex literal has a real type");
           } else {
-            return static_cast<T>(held);
+            return number_cast<T>(held);
           }
         },
         literal.value);
@@ -121,10 +121,14 @@ std::vector<Array> Application::call(const ir::Jaxpr& jaxpr, std::span<const Arr
 
 std::vector<Array> evaluate(const ir::Jaxpr& jaxpr, std::span<const Array> constants, std::span<const Array> inputs,
                             const EvaluateOptions& options) {
-  Evaluation evaluation(jaxpr, options, 0);
-  evaluation.bind("constant", jaxpr.constants, constants);
-  evaluation.bind("input", jaxpr.inputs, inputs);
-  return evaluation.run();
+  try {
+    Evaluation evaluation(jaxpr, options, 0);
+    evaluation.bind("constant", jaxpr.constants, constants);
+    evaluation.bind("input", jaxpr.inputs, inputs);
+    return evaluation.run();
+  } catch (const std::bad_alloc&) {
+    throw Error("evaluate: the program's values do not fit in memory");
+  }
 }
 
 }  // namespace jaxc::compiler

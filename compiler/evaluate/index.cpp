@@ -55,6 +55,7 @@ std::optional<Index> window_start(const Addressing& addressing, const std::vecto
   for (std::int64_t i = 0; i < components; ++i) start[addressing.index_map[i]] = indices[row * components + i];
   for (std::size_t axis = 0; axis < operand.size(); ++axis) {
     const std::int64_t last = operand[axis] - window[axis];
+    if (last < 0) return std::nullopt;
     if (addressing.mode == ir::IndexMode::clip) start[axis] = std::clamp<std::int64_t>(start[axis], 0, last);
     if (start[axis] < 0 || start[axis] > last) return std::nullopt;
   }
@@ -92,7 +93,7 @@ Array fill_value(const Application& application) {
       std::visit(
           [&](const auto& held) {
             using Held = std::decay_t<decltype(held)>;
-            if constexpr (std::is_arithmetic_v<Held>) value = static_cast<T>(held);
+            if constexpr (std::is_arithmetic_v<Held>) value = number_cast<T>(held);
             if constexpr (is_complex_value<Held> && is_complex_value<T>) value = held;
           },
           given->value);

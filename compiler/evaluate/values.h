@@ -55,6 +55,21 @@ T extreme_value(DType dtype, bool least) {
   }
 }
 
+/// A conversion between numbers that is defined for every value: towards zero, saturating, NaN to 0.
+template <typename T, typename Value>
+T number_cast(Value value) {
+  if constexpr (is_integer_value<T> && is_floating_value<Value>) {
+    if (value != value) return 0;
+    if (value >= static_cast<Value>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
+    if (value <= static_cast<Value>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
+  }
+  if constexpr (is_complex_value<T>) {
+    return T(static_cast<typename T::value_type>(value));
+  } else {
+    return static_cast<T>(value);
+  }
+}
+
 /// Calls `function` with a value of the computing type; floating values are doubles.
 template <typename Function>
 decltype(auto) visit(DType dtype, Function&& function) {

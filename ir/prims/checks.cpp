@@ -77,6 +77,10 @@ std::int64_t checked_product(const TypeQuery& query, std::int64_t left, std::int
   return result;
 }
 
+void require_padding(const TypeQuery& query, std::int64_t amount) {
+  query.require(-max_bytes <= amount && amount <= max_bytes, "padding must lie within {}, got {}", max_bytes, amount);
+}
+
 Types call_types(const TypeQuery& query, std::string_view what, const Jaxpr& jaxpr, const Types& operands) {
   query.require(jaxpr.inputs.size() == operands.size(), "{} takes {} inputs, got {} operands", what,
                 jaxpr.inputs.size(), operands.size());
@@ -85,6 +89,12 @@ Types call_types(const TypeQuery& query, std::string_view what, const Jaxpr& jax
                   to_string(jaxpr.type(jaxpr.inputs[i])), to_string(operands[i]));
   }
   return jaxpr.output_types();
+}
+
+void require_holds(const TypeQuery& query, std::string_view parameter, DType result, DType operand) {
+  const bool holds = result == operand || is_complex(result) || (is_floating(result) && !is_complex(operand)) ||
+                     (is_integer(result) && !is_complex(operand) && !is_floating(operand));
+  query.require(holds, "{} must hold {}, got {}", parameter, name(operand), name(result));
 }
 
 DType complex_dtype(const TypeQuery& query, DType real) {

@@ -19,11 +19,15 @@ std::vector<bool> require_axes(const TypeQuery& query, const std::vector<std::in
 void require_count(const TypeQuery& query, std::string_view what, std::size_t got, std::size_t count);
 /// `shape` without the axes in `mask`.
 Shape without_axes(const Shape& shape, const std::vector<bool>& mask);
+/// Padding is no longer than an array may be.
+void require_padding(const TypeQuery& query, std::int64_t amount);
 /// a + b and a * b, or an Error when they leave 64 bits.
 std::int64_t checked_sum(const TypeQuery& query, std::int64_t left, std::int64_t right);
 std::int64_t checked_product(const TypeQuery& query, std::int64_t left, std::int64_t right);
 /// The types of `jaxpr`'s inputs must be `operands`; returns its outputs' types.
 Types call_types(const TypeQuery& query, std::string_view what, const Jaxpr& jaxpr, const Types& operands);
+/// `result`, as the dtype of a computation's result, can hold what comes of `operand`s.
+void require_holds(const TypeQuery& query, std::string_view parameter, DType result, DType operand);
 /// f32 -> c64, f64 -> c128.
 DType complex_dtype(const TypeQuery& query, DType real);
 

@@ -41,6 +41,8 @@ Types dot_types(const TypeQuery& query) {
   query.require(preferred.has_value() || left.dtype == right.dtype, "operands must have one dtype, got {} and {}",
                 name(left.dtype), name(right.dtype));
   result.dtype = preferred.value_or(left.dtype);
+  require_holds(query, "preferred_element_type", result.dtype, left.dtype);
+  require_holds(query, "preferred_element_type", result.dtype, right.dtype);
   return {result};
 }
 

@@ -22,6 +22,10 @@ void require_carry(const TypeQuery& query, std::size_t position, const Type& got
 Types scan_types(const TypeQuery& query) {
   const ScanShape scan = scan_shape(query.equation);
   query.require(scan.length >= 0, "length must not be negative, got {}", scan.length);
+  for (std::int64_t count : {scan.constants, scan.carries, scan.stacked}) {
+    query.require(count >= 0 && std::cmp_less_equal(count, query.operands.size()),
+                  "operand groups must fit the {} operands, got {}", query.operands.size(), count);
+  }
   const auto constants = static_cast<std::size_t>(scan.constants);
   const auto carries = static_cast<std::size_t>(scan.carries);
   const auto stacked = static_cast<std::size_t>(scan.stacked);

@@ -20,7 +20,9 @@ constexpr Interval shape_parameter{0.2, 6};
 // add, sub and mul may name another dtype for their result.
 Types arithmetic(const TypeQuery& query) {
   Types types = elementwise(query);
-  types[0].dtype = query.parameters().optional_dtype("out_dtype").value_or(types[0].dtype);
+  const DType result = query.parameters().optional_dtype("out_dtype").value_or(types[0].dtype);
+  require_holds(query, "out_dtype", result, types[0].dtype);
+  types[0].dtype = result;
   return types;
 }
 

@@ -187,7 +187,8 @@ LinearSolve linear_solve(const Parameters& parameters) {
     if (length == nullptr) malformed("const_lengths", fmt::format("given for {}", name));
     const bool none = std::holds_alternative<Parameter::None>(length->value);
     const std::int64_t count = none ? 0 : integer(*length, "const_lengths");
-    if (count < 0) malformed("const_lengths", "made of counts");
+    constexpr std::int64_t most = 1 << 30;
+    if (count < 0 || count > most) malformed("const_lengths", "made of counts");
     return LinearSolve::Part{optional_jaxpr(argument(jaxprs, name)), count};
   };
   return {part("matvec"), part("vecmat"), part("solve"), part("transpose_solve")};

@@ -104,6 +104,7 @@ Types pad_types(const TypeQuery& query) {
   for (std::size_t axis = 0; axis < config.size(); ++axis) {
     const auto& [low, high, interior] = config[axis];
     query.require(interior >= 0, "interior padding must not be negative, got {}", interior);
+    for (std::int64_t amount : {low, high, interior}) require_padding(query, amount);
     std::int64_t& extent = result.shape[axis];
     const std::int64_t gaps = checked_product(query, extent > 0 ? extent - 1 : 0, interior);
     extent = checked_sum(query, checked_sum(query, extent, gaps), checked_sum(query, low, high));

@@ -19,6 +19,8 @@ std::int64_t places(const TypeQuery& query, std::int64_t extent, std::int64_t wi
   query.require(stride > 0, "strides must be positive, got {}", stride);
   query.require(base_dilation > 0 && window_dilation > 0, "dilations must be positive, got {} and {}", base_dilation,
                 window_dilation);
+  require_padding(query, padding.first);
+  require_padding(query, padding.second);
   const std::int64_t padded =
       checked_sum(query, dilated(query, extent, base_dilation), checked_sum(query, padding.first, padding.second));
   const std::int64_t span = dilated(query, window, window_dilation);
@@ -103,6 +105,8 @@ Types convolution_types(const TypeQuery& query) {
   query.require(operand.dtype == kernel.dtype || preferred.has_value(),
                 "operand and kernel must have one dtype, got {} and {}", name(operand.dtype), name(kernel.dtype));
   query.require(contains(dtypes::numbers, kernel.dtype), "the kernel must be numbers, got {}", name(kernel.dtype));
+  require_holds(query, "preferred_element_type", preferred.value_or(operand.dtype), operand.dtype);
+  require_holds(query, "preferred_element_type", preferred.value_or(operand.dtype), kernel.dtype);
   for (const Axes* axes : {&config.operand_axes, &config.kernel_axes, &config.result_axes}) {
     require_count(query, "dimension_numbers", axes->size(), rank);
     require_axes(query, *axes, rank);

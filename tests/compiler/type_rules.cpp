@@ -61,7 +61,7 @@ const Case cases[] = {
     {"a:f32[3]", "c:f32[4] = pad[padding_config=((0, 1, -1),)] a 0.0:f32[]",
      "pad: interior padding must not be negative, got -1"},
     {"a:f32[3]", "c:f32[4] = pad[padding_config=((9223372036854775807, 1, 0),)] a 0.0:f32[]",
-     "pad: extent overflows: 9223372036854775807 + 1"},
+     "pad: padding must lie within 1099511627776, got 9223372036854775807"},
     {"a:f32[3]", "c:f32[3] d:f32[1] = split[axis=0 sizes=(1, 1)] a",
      "split: sizes must add up to the extent 3 of axis 0, got 2"},
     {"a:f32[3,2]", "c:f32[2] = squeeze[dimensions=(0,)] a",
