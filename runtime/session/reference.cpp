@@ -30,6 +30,8 @@ class ReferenceRunner final : public CompiledRunner {
 
 }  // namespace
 
-std::unique_ptr<Runner> make_reference(const Request& request) { return std::make_unique<ReferenceRunner>(request); }
+std::unique_ptr<Runner> make_reference(const Request& request) {
+  return std::make_unique<ReferenceRunner>(request);
+}
 
 }  // namespace jaxc::session
