@@ -4,12 +4,14 @@
 #include <cmath>
 #include <complex>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "backends/llvm/llvm.h"
 #include "compiler/evaluate/values.h"
 #include "jaxc/array.h"
+#include "tests/llvm/guarded.h"
 
 namespace jaxc::cpu::testing {
 
@@ -18,20 +20,29 @@ inline Type interface_type(const ir::Program& program, const ir::Interface& inte
   return Type{program.arrays[interface.array].dtype, program.arrays[interface.array].shape};
 }
 
-/// Outputs filled with a pattern first, so that an element that is not stored shows.
+/// Inputs and outputs lie before pages that trap, and outputs hold a pattern first: an access past an array and an
+/// element that is not stored both show.
 inline std::vector<Array> run(const CpuExecutable& executable, const std::vector<Type>& types,
                               std::span<const Array> inputs) {
-  std::vector<Array> outputs;
-  for (const Type& type : types) outputs.emplace_back(type);
+  std::vector<std::unique_ptr<GuardedMemory>> memory;
   std::vector<const void*> input_pointers;
-  for (const Array& input : inputs) input_pointers.push_back(input.bytes().data());
+  for (const Array& input : inputs) {
+    memory.push_back(std::make_unique<GuardedMemory>(input.bytes().size()));
+    if (!input.bytes().empty()) std::memcpy(memory.back()->data(), input.bytes().data(), input.bytes().size());
+    input_pointers.push_back(memory.back()->data());
+  }
   std::vector<void*> output_pointers;
-  for (Array& output : outputs) {
-    const std::span<std::byte> bytes = output.mutable_bytes();
-    std::memset(bytes.data(), 0xA5, bytes.size());
-    output_pointers.push_back(bytes.data());
+  for (const Type& type : types) {
+    const auto bytes = static_cast<std::size_t>(byte_count(type));
+    memory.push_back(std::make_unique<GuardedMemory>(bytes));
+    std::memset(memory.back()->data(), 0xA5, bytes);
+    output_pointers.push_back(memory.back()->data());
   }
   executable.run(input_pointers, output_pointers);
+  std::vector<Array> outputs;
+  for (std::size_t k = 0; k < types.size(); ++k)
+    outputs.emplace_back(types[k], std::span(static_cast<const std::byte*>(output_pointers[k]),
+                                             static_cast<std::size_t>(byte_count(types[k]))));
   return outputs;
 }
 
