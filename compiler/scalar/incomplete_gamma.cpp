@@ -108,7 +108,7 @@ Dual upper_fraction(Scalar a, Scalar x, Scalar active, bool derive) {
   return {result[5], derive ? result[11] : zero};
 }
 
-/// Both expansions at arguments that are safe everywhere.
+/// Where which expansion holds, with arguments that are safe everywhere.
 struct Regions {
   Scalar valid;  ///< 0 < a, 0 < x, both finite
   Scalar by_series;
@@ -116,16 +116,18 @@ struct Regions {
   Scalar x;
 };
 
-Regions regions(Scalar a, Scalar x) {
+/// The series serves up to x = a, for derivatives up to one standard deviation above.
+Regions regions(Scalar a, Scalar x, bool derive) {
   const Scalar valid = (a > 0.0) & (a < infinity) & (x > 0.0) & (x < infinity);
   const Scalar safe_a = select(valid, a, 1.0);
   const Scalar safe_x = select(valid, x, 1.0);
-  return {valid, (safe_x <= 1.0) | (safe_x <= safe_a), safe_a, safe_x};
+  const Scalar limit = derive ? safe_a + sqrt(safe_a) + 0.5 : safe_a;
+  return {valid, (safe_x <= 1.0) | (safe_x <= limit), safe_a, safe_x};
 }
 
 /// The regularized function, lower or upper.
 Scalar incomplete_gamma(Scalar a, Scalar x, bool upper) {
-  const Regions r = regions(a, x);
+  const Regions r = regions(a, x, false);
   const Scalar factor = gamma_factor(r.a, r.x);
   const Scalar value = branch(
       r.by_series,
@@ -147,7 +149,7 @@ Scalar incomplete_gamma(Scalar a, Scalar x, bool upper) {
 
 /// The derivative of P(a, x) by a, or, for samples, -dP/da / dP/dx.
 Scalar gamma_derivative(Scalar a, Scalar x, bool of_sample) {
-  const Regions r = regions(a, x);
+  const Regions r = regions(a, x, true);
   const Scalar logarithm = natural_logarithm(r.x);
   const Scalar factor = of_sample ? like(a, 1) : gamma_factor(r.a, r.x);
   // P = factor S(a), dlog(factor)/da = log x - digamma(a + 1); 1 - P = a factor F(a), for a factor digamma(a).

@@ -110,17 +110,16 @@ Reduction reduce_large(Scalar a) {
   const Scalar zeros = code.unary(ir::Opcode::count_leading_zeros, magnitude_high);
   const Scalar top = code.binary(ir::Opcode::shift_left, magnitude_high, zeros) |
                      code.binary(ir::Opcode::shift_right_logical, magnitude_low, like(zeros, 64) - zeros);
-  const Scalar scale = float_of((like(zeros, format.bias()) - zeros) << format.mantissa_bits());
   Scalar first;
   Scalar rest;
   if (format.is_single) {
     first = convert(DType::f32, top >> 40);
     rest = convert(DType::f32, (top >> 16) & static_cast<double>(0xffffff)) * 0x1p-24;
-    const Scalar small_scale = (like(zeros, 127) - zeros) << 23;
-    const Scalar factor = float_of(convert(DType::u32, small_scale)) * 0x1p-24;
-    first = first * factor;
-    rest = rest * factor;
+    const Scalar scale = float_of(convert(DType::u32, (like(zeros, 127) - zeros) << 23)) * 0x1p-24;
+    first = first * scale;
+    rest = rest * scale;
   } else {
+    const Scalar scale = float_of((like(zeros, 1023) - zeros) << 52);
     first = convert(DType::f64, top >> 11) * scale * 0x1p-53;
     rest = convert(DType::f64, top & 2047.0) * scale * 0x1p-64;
   }
