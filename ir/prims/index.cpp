@@ -90,13 +90,16 @@ Types gather_types(const TypeQuery& query) {
   require_axes(query, numbers.start_index_map, rank);
   require_count(query, "slice_sizes", sizes.size(), rank);
   const auto dropped = require_axes(query, joined(numbers.collapsed_axes, numbers.operand_batch_axes), rank);
+  const auto is_collapsed = require_axes(query, numbers.collapsed_axes, rank);
   require_batch_axes(query, operand, numbers.operand_batch_axes, indices, numbers.index_batch_axes);
   for (std::size_t axis = 0; axis < rank; ++axis) {
     query.require(sizes[axis] >= 0 && sizes[axis] <= operand.shape[axis],
                   "slice_sizes must lie within the operand's extents, got {} and {} on axis {}", sizes[axis],
                   operand.shape[axis], axis);
-    query.require(!dropped[axis] || sizes[axis] <= 1, "collapsed axes must have slices of 1, got {} on axis {}",
-                  sizes[axis], axis);
+    // A batch axis may be empty: then so is the result.
+    const bool empty = operand.shape[axis] == 0 && !is_collapsed[axis];
+    query.require(!dropped[axis] || sizes[axis] == 1 || empty,
+                  "collapsed axes must have slices of 1, got {} on axis {}", sizes[axis], axis);
   }
   const Shape window = without_axes(sizes, dropped);
   require_count(query, "offset_dims", numbers.offset_axes.size(), window.size());
