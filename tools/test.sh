@@ -7,10 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 all_stages=(setup layers format build unit conformance nile readme python asan fuzz tsan tidy)
-export CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
-export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-# Without the time of its making, a precompiled header is the same in every build. Only a first configuration reads this.
-export CXXFLAGS="${CXXFLAGS:-} -Xclang -fno-pch-timestamp"
+export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions="$PWD/tools/leaks.txt":print_suppressions=0
 export TSAN_OPTIONS=suppressions="$PWD/tools/races.txt"

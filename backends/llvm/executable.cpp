@@ -24,7 +24,7 @@ double milliseconds_since(std::chrono::steady_clock::time_point& mark) {
   return elapsed;
 }
 
-void verify(const llvm::Module& module) {
+[[maybe_unused]] void verify(const llvm::Module& module) {
   std::string message;
   llvm::raw_string_ostream stream(message);
   if (llvm::verifyModule(module, &stream)) throw InternalError(fmt::format("cpu: LLVM rejects the code: {}", message));
