@@ -145,6 +145,7 @@ void random_bits(Lowering& lowering, const Equation& equation);
 void random_wrap(Lowering& lowering, const Equation& equation);
 void random_unwrap(Lowering& lowering, const Equation& equation);
 void threefry2x32(Lowering& lowering, const Equation& equation);
+void rng_bit_generator(Lowering& lowering, const Equation& equation);
 
 // ---- control.cpp
 

@@ -18,7 +18,7 @@ const Record random_wrap{evaluators::random_wrap, lowering::random_wrap, not_yet
 const Record random_unwrap{evaluators::random_unwrap, lowering::random_unwrap, not_yet("batch random_unwrap"),
                            zero_derivative, not_linear};
 const Record threefry2x32{evaluators::threefry2x32, lowering::threefry2x32, elementwise, zero_derivative, not_linear};
-const Record rng_bit_generator{evaluators::rng_bit_generator, not_yet("lower rng_bit_generator"),
+const Record rng_bit_generator{evaluators::rng_bit_generator, lowering::rng_bit_generator,
                                not_yet("batch rng_bit_generator"), zero_derivative, not_linear};
 
 }  // namespace jaxc::compiler::records

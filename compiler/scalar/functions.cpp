@@ -15,7 +15,7 @@ std::vector<FunctionFamily> function_families() {
           zeta_functions,
           bessel_functions,
           conversion_functions,
-          threefry_functions};
+          random_functions};
 }
 
 void add_float_rows(std::vector<FunctionRow>& rows, const std::string& stem, Scalar (*write)(Scalar)) {

@@ -30,7 +30,7 @@ std::vector<FunctionRow> incomplete_gamma_functions();
 std::vector<FunctionRow> zeta_functions();
 std::vector<FunctionRow> bessel_functions();
 std::vector<FunctionRow> conversion_functions();
-std::vector<FunctionRow> threefry_functions();
+std::vector<FunctionRow> random_functions();
 
 /// All families.
 std::vector<FunctionFamily> function_families();
