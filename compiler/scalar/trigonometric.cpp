@@ -16,8 +16,9 @@ struct Reduction {
   Scalar count;  ///< unsigned; its lowest two bits are right
 };
 
-// Cody and Waite (1980): pi / 2 in four parts, so short that their products with the count are exact.
-Reduction reduce_moderate(Scalar a, bool precise) {
+// Cody and Waite (1980): pi / 2 in four parts, so short that their products with the count are exact. What the
+// differences round off is kept, so that the remainder is rounded once.
+Reduction reduce_moderate(Scalar a) {
   const Format format(a);
   const double rounding = format.rounding_offset();
   const Scalar shifted = mul_add(a, 0x1.45f306dc9c883p-1, rounding);
@@ -27,13 +28,10 @@ Reduction reduce_moderate(Scalar a, bool precise) {
   const std::array<double, 4>& parts = format.is_single ? single : other;
   const Scalar first = mul_add(count, -parts[0], a);
   const Scalar second = mul_add(count, -parts[1], first);
-  if (!precise) {
-    const Scalar third = mul_add(count, -parts[2], second);
-    return {mul_add(count, -parts[3], third), like(a, 0), bits_of(shifted)};
-  }
-  const Scalar lost = mul_add(count, -parts[1], first - second);
-  const Scalar rest = mul_add(count, -parts[3], mul_add(count, -parts[2], lost));
-  const DoubleWord sum = fast_two_sum(second, rest);
+  const Scalar third = mul_add(count, -parts[2], second);
+  Scalar lost = mul_add(count, -parts[2], second - third);
+  if (!format.is_single) lost = lost + mul_add(count, -parts[1], first - second);  // exact for f32
+  const DoubleWord sum = fast_two_sum(third, mul_add(count, -parts[3], lost));
   return {sum.high, sum.low, bits_of(shifted)};
 }
 
@@ -131,12 +129,12 @@ Reduction reduce_large(Scalar a) {
           format.is_single ? convert(DType::u32, count) : count};
 }
 
-/// Reduces a = |x|; NaN and infinity give anything. `precise`: with one rounding and a tail.
-Reduction reduce(Scalar a, bool precise) {
+/// Reduces a = |x|; NaN and infinity give anything.
+Reduction reduce(Scalar a) {
   const Scalar large = a > Format(a).pick(6400, 0x1p20);
   auto values = [](Reduction r) { return ScalarCode::Values{r.remainder, r.tail, r.count}; };
-  const ScalarCode::Values result = a.code->branch(
-      large, [&] { return values(reduce_large(a)); }, [&] { return values(reduce_moderate(a, precise)); });
+  const ScalarCode::Values result =
+      a.code->branch(large, [&] { return values(reduce_large(a)); }, [&] { return values(reduce_moderate(a)); });
   return {result[0], result[1], result[2]};
 }
 
@@ -163,18 +161,18 @@ Scalar sine_of(const Reduction& reduced, Scalar count, Scalar sign) {
 }
 
 Scalar sine(Scalar x) {
-  const Reduction reduced = reduce(abs(x), !Format(x).is_single);
+  const Reduction reduced = reduce(abs(x));
   return nan_unless_finite(x, sine_of(reduced, reduced.count, sign_of(x)));
 }
 
 Scalar cosine(Scalar x) {
-  const Reduction reduced = reduce(abs(x), !Format(x).is_single);
+  const Reduction reduced = reduce(abs(x));
   return nan_unless_finite(x, sine_of(reduced, reduced.count + 1.0, like(reduced.count, 0)));
 }
 
 // tan(r) = r + r^3 P(r^2) for |r| <= pi / 4; between the multiples of pi, -1 / tan(r).
 Scalar tangent(Scalar x) {
-  const Reduction reduced = reduce(abs(x), true);
+  const Reduction reduced = reduce(abs(x));
   const Scalar r = reduced.remainder;
   const Scalar z = r * r;
   const Scalar p =

@@ -79,7 +79,7 @@ double error_in_ulp(T got, Wide want) {
 
 /// Numbers of every exponent and sign, the special ones first.
 template <typename T>
-std::vector<T> samples(std::size_t count) {
+std::vector<T> samples(std::size_t count_wanted) {
   using Limits = std::numeric_limits<T>;
   using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
   std::vector<T> values;
@@ -88,13 +88,18 @@ std::vector<T> samples(std::size_t count) {
                       Limits::max(), Limits::infinity()})
     values.insert(values.end(), {magnitude, -magnitude});
   values.push_back(Limits::quiet_NaN());
+  // Beside the multiples of pi / 2, where sines and tangents cancel most.
+  for (int count = 1; count < 4096 && values.size() < count_wanted; ++count)
+    values.push_back(static_cast<T>(count * 1.570796326794896619231321691639751442L));
+  for (int count = 1; count < 4096 && values.size() < count_wanted; ++count)
+    values.push_back(static_cast<T>((count * 163 + 1) * 1.570796326794896619231321691639751442L));
   std::mt19937_64 random(1);
-  while (values.size() < count) {
+  while (values.size() < count_wanted) {
     values.push_back(std::bit_cast<T>(static_cast<Bits>(random())));
     const auto fraction = static_cast<T>(static_cast<double>(static_cast<std::int64_t>(random())) * 0x1p-63);
     values.push_back(std::ldexp(fraction, static_cast<int>(random() % 14) - 4));
   }
-  values.resize(count);
+  values.resize(count_wanted);
   return values;
 }
 
