@@ -14,6 +14,14 @@ namespace jaxc::compiler {
 namespace {
 
 constexpr int max_depth = 1000;
+constexpr std::int64_t max_elements = std::int64_t{1} << 28;
+
+void require_evaluable(const ir::Equation& equation, const Type& type) {
+  if (element_count(type.shape) > max_elements) {
+    throw Error(fmt::format("{}: {} is too large to be evaluated element by element; compile the program",
+                            name(equation.primitive), to_string(type)));
+  }
+}
 
 Array literal_value(const ir::Literal& literal) {
   if (std::holds_alternative<ir::Literal::Opaque>(literal.value)) {
@@ -85,6 +93,7 @@ class Evaluation {
     }
     for (ir::Variable variable : equation.outputs) application.types.push_back(jaxpr_.type(variable));
     ir::check_types(equation, operand_types, application.types);
+    for (const Type& type : application.types) require_evaluable(equation, type);
     if (options_.observer != nullptr) options_.observer->before(equation, application.operands);
     std::vector<Array> results = record(equation.primitive).evaluate.function()(application);
     if (results.size() != application.types.size()) {
