@@ -91,8 +91,8 @@ T multiply_high(T a, T b) {
 template <typename T>
 T smaller(T a, T b) {
   if constexpr (is_float<T>) {
-    if (a != a) return a;
-    if (b != b) return b;
+    if (std::isnan(a)) return a;
+    if (std::isnan(b)) return b;
     if (a == b) return std::signbit(a) ? a : b;
   }
   return a < b ? a : b;
@@ -101,8 +101,8 @@ T smaller(T a, T b) {
 template <typename T>
 T larger(T a, T b) {
   if constexpr (is_float<T>) {
-    if (a != a) return a;
-    if (b != b) return b;
+    if (std::isnan(a)) return a;
+    if (std::isnan(b)) return b;
     if (a == b) return std::signbit(a) ? b : a;
   }
   return a < b ? b : a;
@@ -119,7 +119,7 @@ To convert_to(From value) {
   if constexpr (is_bool<To>) {
     return value != From{0};
   } else if constexpr (is_float<From> && is_int<To>) {
-    if (value != value) return 0;
+    if (std::isnan(value)) return 0;
     // 2^k for the first value out of range; exact in every float type.
     const From limit = std::ldexp(From{1}, std::numeric_limits<To>::digits);
     if (value >= limit) return std::numeric_limits<To>::max();

@@ -59,7 +59,7 @@ T extreme_value(DType dtype, bool least) {
 template <typename T, typename Value>
 T number_cast(Value value) {
   if constexpr (is_integer_value<T> && is_floating_value<Value>) {
-    if (value != value) return 0;
+    if (std::isnan(static_cast<double>(value))) return 0;
     if (value >= static_cast<Value>(std::numeric_limits<T>::max())) return std::numeric_limits<T>::max();
     if (value <= static_cast<Value>(std::numeric_limits<T>::min())) return std::numeric_limits<T>::min();
   }
