@@ -18,6 +18,26 @@ void renumber_arguments(ir::Region& region, const std::vector<std::size_t>& numb
   region.arguments = std::move(types);
 }
 
+/// The region without operations that no result depends on; arguments stay.
+ir::Region without_unused(ir::Region region) {
+  std::vector<bool> used(region.ops.size(), false);
+  for (ir::OpId result : region.results) used[result] = true;
+  for (std::size_t id = region.ops.size(); id-- > 0;)
+    if (used[id])
+      for (ir::OpId argument : region.ops[id].arguments) used[argument] = true;
+  std::vector<ir::OpId> numbers(region.ops.size(), 0);
+  std::vector<ir::ScalarOp> kept;
+  for (std::size_t id = 0; id < region.ops.size(); ++id) {
+    if (!used[id] && region.ops[id].opcode != Opcode::argument) continue;
+    numbers[id] = static_cast<ir::OpId>(kept.size());
+    kept.push_back(std::move(region.ops[id]));
+    for (ir::OpId& argument : kept.back().arguments) argument = numbers[argument];
+  }
+  for (ir::OpId& result : region.results) result = numbers[result];
+  region.ops = std::move(kept);
+  return region;
+}
+
 }  // namespace
 
 ScalarCode::ScalarCode() {
@@ -104,7 +124,7 @@ Scalar ScalarCode::call(std::string_view name, DType dtype, const std::vector<Sc
 }
 
 ScalarCode::Closure ScalarCode::close(const std::vector<ir::OpId>& results) {
-  Closure closure{builder().finish(results), std::move(scopes_.back().captures)};
+  Closure closure{without_unused(builder().finish(results)), std::move(scopes_.back().captures)};
   scopes_.pop_back();
   return closure;
 }
@@ -178,7 +198,7 @@ ScalarCode::Values ScalarCode::repeat(std::uint64_t bound, const Values& initial
 
 LibraryFunction ScalarCode::finish(Scalar result) {
   if (scopes_.size() != 1) throw InternalError("a library function ends inside a region");
-  return {builder().finish({import(result)}), std::move(callees_)};
+  return {without_unused(builder().finish({import(result)})), std::move(callees_)};
 }
 
 Scalar operator+(Scalar a, Scalar b) {
