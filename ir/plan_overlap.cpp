@@ -47,6 +47,7 @@ struct Write {
   ArrayId array = 0;
   const Node* node = nullptr;
   bool move = false;  ///< moves of one moment read everything before they write
+  Moment until = 0;   ///< a branch's end: what only its other blocks need is not needed after this block
 };
 
 // The moments of a node; a loop's steps lie strictly within.
@@ -115,12 +116,12 @@ class OverlapVerifier {
     last_[array] = std::max(last_[array], moment);
   }
 
-  void write(ArrayId array, Moment moment, const Node& node, bool move) {
-    writes_.push_back({moment, array, &node, move});
+  void write(ArrayId array, Moment moment, const Node& node, bool move, Moment until = 0) {
+    writes_.push_back({moment, array, &node, move, until});
   }
 
-  void move(ArrayId source, ArrayId target, Moment moment, const Node& node) {
-    if (!same_place(program_, plan_, source, target)) write(target, moment, node, true);
+  void move(ArrayId source, ArrayId target, Moment moment, const Node& node, Moment until = 0) {
+    if (!same_place(program_, plan_, source, target)) write(target, moment, node, true, until);
   }
 
   void block(const Block& block) {
@@ -198,7 +199,7 @@ class OverlapVerifier {
       const Moment done = after(inner, at.begin, spans_);
       for (std::size_t k = 0; k < branch.results.size(); ++k) {
         use(inner.results[k], done);
-        move(inner.results[k], branch.results[k], done, node);
+        move(inner.results[k], branch.results[k], done, node, at.end);
       }
     }
     for (ArrayId result : branch.results) define(result, at.end);
@@ -261,7 +262,7 @@ class OverlapVerifier {
   }
 
   void check(const Write& write, ArrayId other) const {
-    if (other == write.array) return;
+    if (other == write.array || last_[other] < write.until) return;
     const Footprint& mine = placed_[write.array].bytes;
     const Footprint& theirs = placed_[other].bytes;
     if (mine.high <= mine.low || theirs.high <= theirs.low) return;

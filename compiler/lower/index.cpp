@@ -215,7 +215,11 @@ void gather(Lowering& lowering, const Equation& equation) {
   lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
     Places::Found found = places.find(lowering, builder, equation.inputs[1], axes, type.shape.size());
     if (!found.inside) return lowering.element(builder, equation.inputs[0], std::move(found.indices));
-    const OpId fallback = builder.constant(fill_value(lowering, equation, type.dtype));
+    OpId fallback = builder.constant(fill_value(lowering, equation, type.dtype));
+    // A complex filling is real.
+    if (is_complex(type.dtype))
+      fallback = builder.select(builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0)), fallback,
+                                builder.integer(builder.dtype(fallback), 0));
     if (std::holds_alternative<ir::Literal>(equation.inputs[0]))
       return builder.select(*found.inside, lowering.element(builder, equation.inputs[0], std::move(found.indices)),
                             fallback);
@@ -240,11 +244,24 @@ void scatter(Lowering& lowering, const Equation& equation) {
   places.windowless.resize(operand.shape.size());
   for (std::int64_t axis : numbers.inserted_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
   for (std::int64_t axis : numbers.operand_batch_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
+  // Windows of several index vectors overlap where they move along an axis, so that axis has an order too.
+  std::vector<bool> moves(operand.shape.size());
+  for (std::int64_t axis : places.start_map) moves[static_cast<std::size_t>(axis)] = true;
+  std::vector<bool> meets(updates.shape.size(), true);
+  std::int64_t vectors = element_count(updates.shape);
   std::size_t next_window = 0;
-  for (bool windowless : places.windowless) {
-    const std::int64_t axis = windowless ? 0 : numbers.update_window_axes[next_window++];
-    places.sizes.push_back(windowless ? 1 : updates.shape[static_cast<std::size_t>(axis)]);
+  for (std::size_t d = 0; d < operand.shape.size(); ++d) {
+    if (places.windowless[d]) {
+      places.sizes.push_back(1);
+      continue;
+    }
+    const auto axis = static_cast<std::size_t>(numbers.update_window_axes[next_window++]);
+    const std::int64_t size = updates.shape[axis];
+    places.sizes.push_back(size);
+    meets[axis] = moves[d] && size < operand.shape[d];
+    if (size > 0) vectors /= size;
   }
+  if (vectors <= 1) std::fill(meets.begin(), meets.end(), false);
   const ArrayId base = lowering.array(equation.inputs[0]);
   if (element_count(operand.shape) == 0) return lowering.define(equation.outputs[0], base);
   const bool unique = equation.parameters.boolean_or("unique_indices", false);
@@ -259,10 +276,7 @@ void scatter(Lowering& lowering, const Equation& equation) {
                       },
                       combination(lowering, equation.primitive, operand.dtype),
                       [&](std::size_t axis) {
-                        const auto& windows = numbers.update_window_axes;
-                        const bool is_window =
-                            std::find(windows.begin(), windows.end(), static_cast<std::int64_t>(axis)) != windows.end();
-                        return !unique && !is_window && axis < updates.shape.size() && updates.shape[axis] != 1;
+                        return !unique && axis < updates.shape.size() && meets[axis] && updates.shape[axis] != 1;
                       }));
 }
 

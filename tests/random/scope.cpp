@@ -49,19 +49,18 @@ std::string tuple(const std::vector<std::int64_t>& items) {
 
 Value literal(DType dtype, double number) {
   const Type type{dtype, {}};
-  ir::Literal result{type, number};
-  Array array = compiler::store(type, std::vector<Complex>{number});
-  if (!is_complex(dtype)) array = compiler::store(type, std::vector<double>{number});
-  if (dtype == DType::boolean)
-    result.value = number != 0;
-  else if (is_integer(dtype))
-    result.value = static_cast<std::int64_t>(number);
-  else if (is_complex(dtype))
-    result.value = load<Complex>(array)[0];
-  else
-    result.value = load<double>(array)[0];
-  if (is_integer(dtype)) array = compiler::store(type, std::vector<std::int64_t>{static_cast<std::int64_t>(number)});
-  return {result, array};
+  if (dtype == DType::boolean || is_integer(dtype)) {
+    const auto integer = static_cast<std::int64_t>(number);
+    const Array array = compiler::store(type, std::vector<std::int64_t>{integer});
+    if (dtype == DType::boolean) return {ir::Literal{type, number != 0}, array};
+    return {ir::Literal{type, integer}, array};
+  }
+  if (is_complex(dtype)) {
+    const Array array = compiler::store(type, std::vector<Complex>{number});
+    return {ir::Literal{type, load<Complex>(array)[0]}, array};
+  }
+  const Array array = compiler::store(type, std::vector<double>{number});
+  return {ir::Literal{type, load<double>(array)[0]}, array};
 }
 
 bool has_special(const Array& array) {
@@ -233,6 +232,10 @@ std::optional<Values> Scope::apply(ir::Primitive primitive, ir::Parameters param
 std::optional<Value> Scope::one(ir::Primitive primitive, const std::string& text, const Values& operands) {
   const auto results = apply(primitive, parameters(text), operands);
   return results ? std::optional(results->at(0)) : std::nullopt;
+}
+
+void Scope::hide(const Value& value) {
+  std::erase_if(values_, [&](const Value& candidate) { return candidate.atom == value.atom; });
 }
 
 ir::Jaxpr Scope::finish(const Values& outputs) const {

@@ -69,6 +69,9 @@ class Scope {
   /// The same, for one result, with the parameters as text.
   std::optional<Value> one(ir::Primitive primitive, const std::string& text, const Values& operands);
 
+  /// No later operand is this value.
+  void hide(const Value& value);
+
   const Values& values() const { return values_; }
   const Values& captured() const { return captured_; }
   const std::vector<Array>& inputs() const { return inputs_; }
