@@ -148,7 +148,10 @@ Value* Arrays::load(ir::ArrayId array, const ElementNumber& number, const Lanes&
     }
     return builder.CreateSelect(guard, loaded, fallback);
   };
+  if (const auto scalar = scalars_.find(array); scalar != scalars_.end()) return choose(scalar->second);
   if (in_registers(array)) return choose(load_registers(array, number, lanes));
+  if (guard == nullptr)
+    if (Value* known = load_invariant(array, number, lanes)) return known;
   const int width = lanes.width;
   const bool uniform = number.uniform(lanes.valid);
   const bool copies = per_lane(array) && width > 1;
@@ -182,6 +185,23 @@ Value* Arrays::load(ir::ArrayId array, const ElementNumber& number, const Lanes&
       annotate(array, builder.CreateMaskedGather(
                           type, lane_addresses(array, number, lanes), llvm::Align(element_bytes(info(array).dtype)),
                           mask == nullptr ? code_.first_lanes(width, width) : mask, passthrough)));
+}
+
+Value* Arrays::load_invariant(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) {
+  if (loop_lanes == nullptr || lanes.width == 1 || lanes.width != loop_lanes->lanes.width) return nullptr;
+  if (loop_lanes->inside[array] || number.varying != nullptr || number.uniform(lanes.valid)) return nullptr;
+  for (const auto& [value, coefficient] : number.terms)
+    if (std::none_of(loop_lanes->axes.begin(), loop_lanes->axes.end(),
+                     [&, base = value](const AxisPoint& axis) { return axis.base == base; }))
+      return nullptr;
+  Value*& known = loop_lanes->invariants[{array, number.constant, number.terms, number.lanes}];
+  if (known != nullptr) return known;
+  const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
+  code_.builder.SetInsertPoint(loop_lanes->begin->getTerminator());
+  LoopLanes* const lanes_of_loop = std::exchange(loop_lanes, nullptr);
+  Value* loaded = load(array, number, lanes);
+  loop_lanes = lanes_of_loop;
+  return known = loaded;
 }
 
 void Arrays::store_vector(ir::ArrayId array, Value* pointer, Value* value, Value* mask) {
@@ -256,8 +276,12 @@ void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& 
       return store_vector(array, address(array, start), value, mask);
     }
   }
-  annotate(array, builder.CreateMaskedScatter(to_memory(array, value), lane_addresses(array, number, lanes), align,
-                                              mask == nullptr ? code_.first_lanes(width, width) : mask));
+  value = to_memory(array, value);
+  llvm::Instruction* scatter =
+      annotate(array, builder.CreateMaskedScatter(value, lane_addresses(array, number, lanes), align,
+                                                  mask == nullptr ? code_.first_lanes(width, width) : mask));
+  if (guard == nullptr && number.varying == nullptr && !lanes.dynamic())
+    scatters_.push_back({array, number, value, lanes.valid, scatter});
 }
 
 }  // namespace jaxc::cpu

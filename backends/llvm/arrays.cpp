@@ -295,8 +295,4 @@ Value* Arrays::load_scalar(ir::ArrayId array) {
   return load(array, {}, {});
 }
 
-void Arrays::store_scalar(ir::ArrayId array, Value* value) {
-  store(array, {}, {}, value);
-}
-
 }  // namespace jaxc::cpu

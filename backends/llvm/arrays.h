@@ -1,7 +1,9 @@
 // Arrays: every access to the Program's arrays, in memory or in registers, as the Plan places them.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -37,6 +39,13 @@ using RegisterArray = std::vector<Piece>;
 struct LoopLanes {
   std::vector<AxisPoint> axes;
   Lanes lanes;
+  std::vector<bool> inside;           ///< by array: assigned by the loop
+  llvm::BasicBlock* begin = nullptr;  ///< code of a tile of lanes, before its first step
+  /// Vectors of arrays from outside, loaded in `begin`: by array, constant part of the element number, and stride.
+  std::map<std::tuple<ir::ArrayId, std::int64_t, std::vector<std::pair<llvm::Value*, std::int64_t>>,
+                      std::vector<std::int64_t>>,
+           llvm::Value*>
+      invariants;
 };
 
 /// Knows where every array is at the point where code is being emitted.
@@ -73,7 +82,9 @@ class Arrays {
              llvm::Value* guard = nullptr);
   /// The element of a rank 0 array.
   llvm::Value* load_scalar(ir::ArrayId array);
-  void store_scalar(ir::ArrayId array, llvm::Value* value);
+
+  /// Gives a rank 0 array a value that needs no storage.
+  void set_scalar(ir::ArrayId array, llvm::Value* value) { scalars_[array] = value; }
 
   RegisterArray& registers(ir::ArrayId array) { return registers_[array]; }
   /// A vector (or scalar, when all agree) of the given elements, padded to `width`.
@@ -95,7 +106,10 @@ class Arrays {
   BufferState buffer_state(ir::BufferId buffer) const;
   void restore(const BufferState& state);
 
-  const LoopLanes* loop_lanes = nullptr;  ///< null outside loops that are run in lanes
+  /// Replaces the scatters of the nest just emitted, where they fill rows of neighbours, by transposed stores.
+  void combine_scatters();
+
+  LoopLanes* loop_lanes = nullptr;  ///< null outside loops that are run in lanes
 
  private:
   llvm::Value* base_pointer(ir::ArrayId array);
@@ -110,6 +124,8 @@ class Arrays {
                            llvm::Value* fallback);
   /// Lanes at distances known when code is made: from a few vectors, shuffled, or one by one.
   llvm::Value* load_apart(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
+  /// A vector that every step loads alike; null where steps may differ.
+  llvm::Value* load_invariant(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
   void store_vector(ir::ArrayId array, llvm::Value* pointer, llvm::Value* value, llvm::Value* mask);
   /// The element number as one value: a scalar, or a vector of `width`.
   llvm::Value* number_value(const ElementNumber& number, int width);
@@ -119,12 +135,24 @@ class Arrays {
   llvm::Value* from_memory(ir::ArrayId array, llvm::Value* value);
   llvm::Value* to_memory(ir::ArrayId array, llvm::Value* value);
 
+  /// A store of lanes that are not neighbours, which its neighbours in the nest may complete to rows.
+  struct Scatter {
+    ir::ArrayId array = 0;
+    ElementNumber number;
+    llvm::Value* value = nullptr;  ///< as in memory
+    int valid = 0;
+    llvm::Instruction* instruction = nullptr;
+  };
+  void store_rows(llvm::ArrayRef<const Scatter*> rows);
+
   Code& code_;
+  std::vector<Scatter> scatters_;                           ///< of the nest being emitted
   std::vector<std::vector<std::int64_t>> weights_;          ///< by array: elements a step of each dimension
   std::vector<llvm::Value*> buffers_;                       ///< by buffer
   std::vector<llvm::Value*> pointers_;                      ///< by array: element 0 of the current slice
   std::vector<RegisterArray> registers_;                    ///< by array
   std::unordered_map<ir::NodeId, llvm::Value*> positions_;  ///< of the loops around this point
+  std::unordered_map<ir::ArrayId, llvm::Value*> scalars_;   ///< positions
   std::unordered_map<ir::NodeId, std::vector<ir::ArrayId>> moved_by_;
   std::vector<std::vector<ir::ArrayId>> in_buffer_;
   std::vector<std::pair<llvm::MDNode*, llvm::MDNode*>> scopes_;  ///< by buffer: alias.scope, noalias

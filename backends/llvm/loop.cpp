@@ -122,10 +122,7 @@ class StepsEmitter {
 
   void emit_step(Value* position) {
     arrays_.set_position(node_.id, position);
-    if (arrays_.in_registers(loop_.position))
-      arrays_.registers(loop_.position) = {Piece{position, -1}};
-    else
-      arrays_.store_scalar(loop_.position, position);
+    arrays_.set_scalar(loop_.position, position);
     for (const ir::StackedInput& input : loop_.inputs) mover_.slice_in(node_, input);
     block_(loop_.body);
     for (const ir::StackedOutput& output : loop_.outputs) mover_.slice_out(node_, output);
@@ -260,6 +257,24 @@ class StepsEmitter {
   std::vector<Doubled> doubled_;
 };
 
+/// The arrays that a loop assigns, for itself or for others, by number.
+std::vector<bool> arrays_inside(const ir::Node& loop, std::size_t count) {
+  std::vector<bool> inside(count, false);
+  const auto visit = [&](const ir::Node& node) {
+    for (ir::ArrayId array : ir::arrays_assigned(node)) inside[array] = true;
+    const auto* nested = std::get_if<ir::Loop>(&node.kind);
+    if (nested == nullptr) return;
+    inside[nested->position] = true;
+    for (const ir::Carry& carry : nested->carries) inside[carry.argument] = true;
+    for (const ir::StackedInput& input : nested->inputs) inside[input.argument] = true;
+  };
+  visit(loop);
+  const auto& whole = std::get<ir::Loop>(loop.kind);
+  if (whole.condition) ir::visit_nodes(*whole.condition, visit);
+  ir::visit_nodes(whole.body, visit);
+  return inside;
+}
+
 }  // namespace
 
 void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
@@ -269,6 +284,7 @@ void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
   if (arrays_.loop_lanes != nullptr) throw InternalError("cpu: a loop run in lanes inside another one");
   LoopLanes lanes;
   lanes.axes.resize(found->second.lane_extents.size());
+  lanes.inside = arrays_inside(node, code_.program.arrays.size());
   arrays_.loop_lanes = &lanes;
   loop_in_lanes(node, loop, found->second, 0, lanes);
   arrays_.loop_lanes = nullptr;
@@ -279,27 +295,35 @@ void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, c
   const std::int64_t extent = plan.lane_extents[axis];
   if (extent == 0) return;
   const bool last = axis + 1 == plan.lane_extents.size();
-  const int width = last ? std::max(plan.lane_width, 1) : 1;
-  const std::int64_t tile_count = (extent + width - 1) / width;
-  const auto tile = [&](Value* number) {
-    Value* base = code_.builder.CreateMul(number, code_.integer(width));
+  const std::int64_t width = last ? std::max(plan.lane_width, 1) : 1;
+  // `count` lanes from `base` on, in a vector of the next power of two.
+  const auto tile = [&](Value* base, std::int64_t count) {
+    std::vector<std::vector<std::int64_t>> offsets;
     lanes.axes[axis] = {base, {}};
-    if (width > 1) {
-      for (int lane = 0; lane < width; ++lane) lanes.axes[axis].offsets.push_back(lane);
-      lanes.lanes = {width, width, nullptr};
-      if (extent % width != 0)
-        lanes.lanes.mask = code_.builder.CreateICmpULT(
-            code_.builder.CreateAdd(code_.splat(base, width), code_.integers(lanes.axes[axis].offsets)),
-            code_.splat(code_.integer(extent), width));
+    if (last) {
+      lanes.lanes = spread({count}, offsets);
+      if (lanes.lanes.width > 1) lanes.axes[axis].offsets = offsets[0];
+      if (lanes.lanes.valid < lanes.lanes.width)
+        lanes.lanes.mask = code_.first_lanes(lanes.lanes.valid, lanes.lanes.width);
     }
-    if (last)
-      loop_steps(node, loop, plan);
-    else
-      loop_in_lanes(node, loop, plan, axis + 1, lanes);
+    if (!last) return loop_in_lanes(node, loop, plan, axis + 1, lanes);
+    lanes.begin = code_.new_block("lanes");
+    llvm::BasicBlock* steps = code_.new_block("steps");
+    code_.builder.CreateBr(lanes.begin);
+    code_.builder.SetInsertPoint(lanes.begin);
+    code_.builder.CreateBr(steps);
+    code_.builder.SetInsertPoint(steps);
+    lanes.invariants.clear();
+    loop_steps(node, loop, plan);
   };
-  if (tile_count == 1) return tile(code_.integer(0));
-  Values none;
-  code_.counted_loop("tile", tile_count, none, tile);
+  const std::int64_t full = extent / width;
+  if (full == 1) tile(code_.integer(0), width);
+  if (full > 1) {
+    Values none;
+    code_.counted_loop("tile", full, none,
+                       [&](Value* number) { tile(code_.builder.CreateMul(number, code_.integer(width)), width); });
+  }
+  if (extent % width != 0) tile(code_.integer(full * width), extent % width);
 }
 
 void ProgramEmitter::loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan) {

@@ -42,6 +42,7 @@ void NestEmitter::emit() {
   for (const ir::Axis& axis : nest_.axes)
     if (axis.extent == 0 && axis.kind != ir::AxisKind::reduced) return;
   level(0);
+  arrays_.combine_scatters();
 }
 
 void NestEmitter::level(std::size_t depth) {

@@ -115,6 +115,8 @@ void Arrays::store_registers(ir::ArrayId array, const ElementNumber& number, con
       throw InternalError(fmt::format("cpu: array {} in registers is indexed by a value", array));
     Value* index = number_value(number, lanes.width);
     for (std::size_t k = 0; k < elements.size(); ++k) {
+      if (elements[k].value == nullptr)
+        throw InternalError(fmt::format("cpu: array {} in registers is updated before it is assigned", array));
       Value* here = builder.CreateICmpEQ(
           index, code_.splat(code_.integer(static_cast<std::int64_t>(k)), is_vector(index) ? lanes.width : 1));
       if (guard != nullptr) here = code_.both(here, guard, lanes.width);

@@ -31,6 +31,9 @@ using ir::Routine;
 using ir::ScalarOp;
 using ir::Storage;
 
+// Straight-line code of a nest that runs once: as short as a loop around it.
+constexpr std::int64_t unrolled_once = 24;
+
 // A loop of few cheap steps becomes straight-line code.
 constexpr std::int64_t unrolled_steps = 16;
 constexpr std::int64_t unrolled_loop_operations = 768;
@@ -192,8 +195,8 @@ class CpuPlanner {
         current_lanes_ == 0 ? schedule_nest(program_, nest, options_.vector_bits) : schedule_in_lanes(nest, id);
     bool complete = false;
     std::int64_t code = 0;
-    if (depth > 0 && code_so_far < options_.loop_operations)
-      code = unroll_nest(nest, nest_plan, options_.unrolled_operations, complete);
+    const std::int64_t limit = depth > 0 ? options_.unrolled_operations : unrolled_once;
+    if (code_so_far < options_.loop_operations) code = unroll_nest(nest, nest_plan, limit, complete);
     mark_indexed(nest, complete);
     plan_.nests[id] = std::move(nest_plan);
     return code;
@@ -217,7 +220,7 @@ class CpuPlanner {
     const ir::NodeId id = node.id;
     plan_.loops[id].path = ir::LoopPath::fused;
     plan_.loops[id].reason = "all steps run in one native function";
-    const bool outermost = current_lanes_ == 0;
+    const bool outermost = depth == 0;
     if (outermost) {
       if (auto lanes = cpu_lanes(program_, node, {options_.vector_bits, options_.private_bytes})) {
         plan_.loops[id].reason =
@@ -249,11 +252,11 @@ class CpuPlanner {
   // Straight-line code knows the positions on its axes, but no other operation's value.
   void mark_indexed(const Nest& nest, bool straight) {
     const auto known = [&](const std::vector<ir::Index>& indices) {
-      return straight && std::all_of(indices.begin(), indices.end(), [&](const ir::Index& index) {
-               return std::all_of(index.terms.begin(), index.terms.end(), [&](const ir::Index::Term& term) {
-                 return nest.body.ops[term.op].opcode == Opcode::axis;
-               });
-             });
+      return std::all_of(indices.begin(), indices.end(), [&](const ir::Index& index) {
+        return std::all_of(index.terms.begin(), index.terms.end(), [&](const ir::Index::Term& term) {
+          return straight && nest.body.ops[term.op].opcode == Opcode::axis;
+        });
+      });
     };
     for (const ScalarOp& op : nest.body.ops)
       if (op.opcode == Opcode::read && !known(op.indices)) indexed_[op.array] = true;

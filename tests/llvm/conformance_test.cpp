@@ -26,6 +26,18 @@ std::vector<std::string> programs() {
   return names;
 }
 
+/// Plans that differ in what is unrolled, how wide vectors are, and what stays in private memory.
+struct Variant {
+  const char* name;
+  compiler::CpuPlanOptions options;
+};
+const std::vector<Variant> variants = {
+    {"default plan", {}},
+    {"narrow vectors, counted loops", {.vector_bits = 128, .unrolled_operations = 8, .loop_operations = 64}},
+    {"everything unrolled, little private memory",
+     {.vector_bits = 256, .private_bytes = 64, .unrolled_operations = 3000}},
+};
+
 class Conformance : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Conformance, AgreesWithJax) {
@@ -43,20 +55,22 @@ TEST_P(Conformance, AgreesWithJax) {
   compiler::LowerOptions options;
   if (const auto flag = data.metadata.find("threefry_partitionable"); flag != data.metadata.end())
     options.threefry_partitionable = flag->second != "0" && flag->second != "false" && flag->second != "False";
-  const compiler::Compilation compiled = compiler::compile(
-      jaxpr, numbered("const"), options, [](const ir::Program& program) { return compiler::plan_cpu(program); });
-  const ir::Program& program = compiled.program;
-  const CpuExecutable executable(program, compiled.plan);
   const std::vector<Array> want = numbered("out");
   std::vector<Type> types;
   for (const Array& output : want) types.push_back(output.type());
   const std::vector<Array> inputs = numbered("in");
-  ASSERT_EQ(inputs.size(), program.inputs.size());
-  ASSERT_EQ(want.size(), program.outputs.size());
-  const std::vector<Array> got = testing::run(executable, types, inputs);
   const double rtol = std::stod(data.metadata.at("rtol"));
-  for (std::size_t k = 0; k < want.size(); ++k)
-    EXPECT_EQ(testing::disagreement(got[k], want[k], rtol), "") << "output " << k;
+  for (const Variant& variant : variants) {
+    const compiler::Compilation compiled =
+        compiler::compile(jaxpr, numbered("const"), options,
+                          [&](const ir::Program& program) { return compiler::plan_cpu(program, variant.options); });
+    const CpuExecutable executable(compiled.program, compiled.plan);
+    ASSERT_EQ(inputs.size(), compiled.program.inputs.size());
+    ASSERT_EQ(want.size(), compiled.program.outputs.size());
+    const std::vector<Array> got = testing::run(executable, types, inputs);
+    for (std::size_t k = 0; k < want.size(); ++k)
+      EXPECT_EQ(testing::disagreement(got[k], want[k], rtol), "") << variant.name << ", output " << k;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Conformance, ::testing::ValuesIn(programs()),
