@@ -2,11 +2,12 @@
 # Installs what is missing, builds, and runs all tests. The last line counts them: "N passed, M failed".
 #
 # usage: tools/test.sh [STAGE...]    without names, all stages; their order is that of `all_stages`
-# FUZZ_SECONDS (60) is the time of each fuzzer; TIDY=changed checks only what differs from origin/main.
+# FUZZ_SECONDS (60) is the time of each fuzzer; RANDOM_PROGRAMS (2000) is their number; TIDY=changed checks only what
+# differs from origin/main.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all_stages=(setup layers format build unit conformance nile readme python asan fuzz tsan tidy)
+all_stages=(setup layers format build unit conformance random nile readme python asan fuzz tsan tidy)
 export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions="$PWD/tools/leaks.txt":print_suppressions=0
@@ -137,6 +138,18 @@ stage_conformance() {
   check tests/data/conformance --backend gpu --validate
 }
 
+# Random programs against the evaluator; each failing one is printed, made small.
+stage_random() {
+  local log="$logs/random.log" last good bad
+  quiet random build/debug/tests/random_programs --count "${RANDOM_PROGRAMS:-2000}" --save "$logs/random"
+  last=$(tail -n 1 "$log")
+  good=$(sed -n 's/^\([0-9]*\) passed, [0-9]* failed.*/\1/p' <<<"$last")
+  bad=$(sed -n 's/^[0-9]* passed, \([0-9]*\) failed.*/\1/p' <<<"$last")
+  if [ -z "$good" ]; then good=0 bad=1; fi
+  echo "  random programs: $last"
+  count "$good" "$bad"
+}
+
 nile() {
   build/debug/tools/jaxc run examples/nile/nile.jaxpr --data examples/nile/nile.safetensors \
     --out build/nile-results.safetensors &&
@@ -201,7 +214,7 @@ fuzz() {
   mkdir -p "$corpus"
   if [ "$name" != safetensors_fuzz ]; then dictionary=(-dict=tests/fuzz/jaxpr.dict); fi
   timeout $((${FUZZ_SECONDS:-60} + 120)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
-    "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=4096 -max_len=20000 \
+    tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=4096 -max_len=20000 \
     -print_final_stats=1 -artifact_prefix="$logs/$name-"
 }
 
