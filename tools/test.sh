@@ -134,6 +134,7 @@ stage_conformance() {
   for backend in eval reference cpu gpu; do
     check tests/data/conformance --backend "$backend"
     check tests/data/dlm --backend "$backend"
+    check tests/data/regressions --backend "$backend"
   done
   check tests/data/conformance --backend gpu --validate
 }
@@ -214,8 +215,8 @@ fuzz() {
   mkdir -p "$corpus"
   if [ "$name" != safetensors_fuzz ]; then dictionary=(-dict=tests/fuzz/jaxpr.dict); fi
   timeout $((${FUZZ_SECONDS:-60} + 120)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
-    tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=4096 -max_len=20000 \
-    -print_final_stats=1 -artifact_prefix="$logs/$name-"
+    tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 \
+    -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 -artifact_prefix="$logs/$name-"
 }
 
 stage_fuzz() {
