@@ -281,6 +281,12 @@ ArrayId Lowering::fill(ir::ScalarConstant value, const Shape& shape) {
   return generate(shape, [&](RegionBuilder& builder, std::span<const OpId>) { return builder.constant(value); });
 }
 
+ArrayId Lowering::table(Array values) {
+  const ArrayId result = new_array(values.type().dtype, values.type().shape);
+  program_.constants.push_back({result, std::move(values)});
+  return result;
+}
+
 ArrayId Lowering::copy(ArrayId source) {
   return generate(Shape(shape(source)),
                   [&](RegionBuilder& builder, std::span<const OpId> axes) { return read(builder, source, axes); });

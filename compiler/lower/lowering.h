@@ -14,6 +14,7 @@
 #include "ir/jaxpr.h"
 #include "ir/program.h"
 #include "ir/region_builder.h"
+#include "jaxc/array.h"
 
 namespace jaxc::compiler {
 
@@ -183,6 +184,8 @@ class Lowering {
                      std::optional<ir::Region> combine = std::nullopt,
                      const std::function<bool(std::size_t axis)>& ordered = nullptr);
   ir::ArrayId fill(ir::ScalarConstant value, const Shape& shape);
+  /// A table that is part of the program; of a type that is its own storage_dtype.
+  ir::ArrayId table(Array values);
   ir::ArrayId copy(ir::ArrayId source);
   /// The same elements in row-major order under another shape.
   ir::ArrayId reshape(ir::ArrayId source, Shape shape);

@@ -7,7 +7,7 @@ namespace jaxc::compiler::records {
 // evaluate, lower, batch, jvp, transpose
 const Record sort{evaluators::sort, lowering::sort, not_yet("batch sort"), not_yet("jvp sort"), not_linear};
 const Record top_k{evaluators::top_k, lowering::top_k, not_yet("batch top_k"), not_yet("jvp top_k"), not_linear};
-const Record fft{evaluators::fft, not_yet("lower fft"), not_yet("batch fft"), linear, not_yet("transpose fft")};
+const Record fft{evaluators::fft, lowering::fft, not_yet("batch fft"), linear, not_yet("transpose fft")};
 const Record cholesky{evaluators::cholesky, lowering::cholesky, not_yet("batch cholesky"), not_yet("jvp cholesky"),
                       not_linear};
 const Record eigh{evaluators::eigh, lowering::eigh, not_yet("batch eigh"), not_yet("jvp eigh"), not_linear};
@@ -23,7 +23,7 @@ const Record geqrf{evaluators::geqrf, lowering::geqrf, not_yet("batch geqrf"),
 const Record qr{evaluators::qr, lowering::qr, not_yet("batch qr"), not_yet("jvp qr"), not_linear};
 const Record schur{not_yet("evaluate schur"), not_yet("lower schur"), not_yet("batch schur"),
                    not_differentiable("JAX defines no derivative"), not_linear};
-const Record svd{evaluators::svd, not_yet("lower svd"), not_yet("batch svd"), not_yet("jvp svd"), not_linear};
+const Record svd{evaluators::svd, lowering::svd, not_yet("batch svd"), not_yet("jvp svd"), not_linear};
 const Record triangular_solve{evaluators::triangular_solve, lowering::triangular_solve,
                               not_yet("batch triangular_solve"), not_yet("jvp triangular_solve"),
                               not_yet("transpose triangular_solve")};

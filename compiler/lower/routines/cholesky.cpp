@@ -1,60 +1,53 @@
 // Cholesky by columns, right-looking: each step scales one column and updates what lies right of it.
-#include "compiler/lower/routines/batched.h"
+#include "compiler/lower/routines/items.h"
 #include "compiler/lower/routines/routines.h"
 
 namespace jaxc::compiler::lowering {
 
 namespace {
 
-ArrayId factor(Lowering& lowering, ArrayId matrix) {
-  const Shape& shape = lowering.shape(matrix);
-  const std::int64_t n = shape.back();
-  const Batched item(lowering, Batched::batch_of(shape, 2));
-  const DType dtype = lowering.dtype(matrix);
-  const ArrayId lower = item.generate({n, n}, [&](RegionBuilder& b, auto batch, auto axes) {
-    return b.select(less(b, axes[0], axes[1]), b.constant(dtype, 0), item.read(b, matrix, batch, {axes[0], axes[1]}));
-  });
-  const auto step = [&](const LoopArguments& arguments) -> LoopValues {
-    const ArrayId current = arguments.carries[0];
+Elements factor(const Items& items, const Elements& matrix, std::int64_t n) {
+  const Elements lower = items.generate(
+      {n, n}, [&](const Point& p) { return select(p[0] < p[1], p.number(0), p.read(matrix, {p[0], p[1]})); });
+  const auto step = [&](const Items::Step& step) -> Items::Values {
+    const Elements& current = step.carries[0];
     // l[i] = current[i, j] / sqrt(current[j, j]) at and below the diagonal, 0 above.
-    const ArrayId column = item.generate({n}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId j = lowering.read_scalar(b, arguments.position);
-      const OpId root = b.unary(Opcode::sqrt, item.read(b, current, batch, {j, j}));
-      const OpId scaled = b.binary(Opcode::div, item.read(b, current, batch, {axes[0], j}), root);
-      const OpId below = b.select(less(b, axes[0], j), b.constant(dtype, 0), scaled);
-      return b.select(equal(b, axes[0], j), root, below);
+    const Elements column = items.generate({n}, [&](const Point& p) {
+      const Scalar j = p.shared(step.position);
+      const Scalar root = sqrt(p.read(current, {j, j}).real_part());
+      const Scalar below = select(p[0] < j, p.number(0), p.read(current, {p[0], j}) / root);
+      return select(equal(p[0], j), root, below);
     });
-    const ArrayId next = item.generate({n, n}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId j = lowering.read_scalar(b, arguments.position);
-      const OpId i = axes[0];
-      const OpId k = axes[1];
-      const OpId old = item.read(b, current, batch, {i, k});
-      const OpId row = item.read(b, column, batch, {i});
-      const OpId updated = minus_product(b, old, row, item.read(b, column, batch, {k}));
-      const OpId inside = both(b, less(b, j, k), b.binary(Opcode::le, k, i));
-      return b.select(equal(b, k, j), row, b.select(inside, updated, old));
+    const Elements next = items.generate({n, n}, [&](const Point& p) {
+      const Scalar j = p.shared(step.position);
+      const Scalar old = p.read(current, {p[0], p[1]});
+      const Scalar row = p.read(column, {p[0]});
+      const Scalar updated = minus_product(old, row, conj(p.read(column, {p[1]})));
+      return select(equal(p[1], j), row, select((j < p[1]) & (p[1] <= p[0]), updated, old));
     });
-    return {{next}, {}};
+    return {{next}};
   };
-  const ArrayId factored = lowering.loop({.name = "cholesky", .trip_count = n, .carries = {lower}}, step).carries[0];
+  const Elements factored = items.loop({.name = "cholesky", .trip_count = n, .carries = {lower}}, step).carries[0];
   // A matrix that is not positive definite gives NaN throughout.
-  const ArrayId good =
-      item.reduce({}, {n}, Opcode::bit_and, DType::boolean, [&](RegionBuilder& b, auto batch, auto axes) {
-        return less(b, b.constant(dtype, 0), item.read(b, factored, batch, {axes[0], axes[0]}));
-      });
-  return item.generate({n, n}, [&](RegionBuilder& b, auto batch, auto axes) {
-    return b.select(item.read(b, good, batch, {}), item.read(b, factored, batch, {axes[0], axes[1]}),
-                    b.constant(dtype, std::numeric_limits<double>::quiet_NaN()));
+  const Elements good = items.reduce({}, {n}, Opcode::bit_and, [&](const Point& p) {
+    return p.number(0) < p.read(factored, {p[0], p[0]}).real_part();
+  });
+  return items.generate({n, n}, [&](const Point& p) {
+    const Scalar value = p.read(factored, {p[0], p[1]});
+    return select(p.read(good, {}), value, value.is_complex() ? complex(p.nan(), p.nan()) : p.nan());
   });
 }
 
 }  // namespace
 
 void cholesky(Lowering& lowering, const Equation& equation) {
-  if (is_complex(lowering.type(equation.inputs[0]).dtype)) lowering.fail("complex matrices cannot be lowered");
-  const ArrayId matrix = lowering.array(equation.inputs[0]);
-  lowering.define(equation.outputs[0],
-                  lowering.routine("cholesky", {{matrix}}, [&] { return std::vector{factor(lowering, matrix)}; })[0]);
+  const Operand matrix(lowering, equation.inputs[0], 2);
+  const auto outputs = lowering.routine("cholesky", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+    const Elements factored =
+        factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex), matrix.shape.back());
+    return {matrix.items.join(factored, matrix.is_complex)};
+  });
+  lowering.define(equation.outputs[0], outputs[0]);
 }
 
 }  // namespace jaxc::compiler::lowering

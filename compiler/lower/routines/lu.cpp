@@ -1,135 +1,121 @@
 // LU with partial pivoting, right-looking: each step swaps two rows, scales a column, updates what is left.
-#include <limits>
-
-#include "compiler/lower/routines/batched.h"
+#include "compiler/lower/routines/items.h"
 #include "compiler/lower/routines/routines.h"
 
 namespace jaxc::compiler::lowering {
 
 namespace {
 
-// The first row at or below `step` with the largest |matrix[row, step]|; i64.
-ArrayId pivot_row(Lowering& lowering, const Batched& item, ArrayId matrix, ArrayId position, std::int64_t rows) {
-  const DType dtype = lowering.dtype(matrix);
-  const ArrayId largest = item.reduce({}, {rows}, Opcode::max, dtype, [&](RegionBuilder& b, auto batch, auto axes) {
-    const OpId k = lowering.read_scalar(b, position);
-    const OpId size = b.unary(Opcode::abs, item.read(b, matrix, batch, {axes[0], k}));
-    const OpId usable = b.select(b.unary(Opcode::is_nan, size), b.constant(dtype, -1), size);
-    return b.select(less(b, axes[0], k), b.constant(dtype, -1), usable);
+// The first row at or below `step` whose element in that column is the largest; i64.
+Elements pivot_row(const Items& items, const Elements& matrix, ArrayId position, std::int64_t rows) {
+  const Elements largest = items.reduce({}, {rows}, Opcode::max, [&](const Point& p) {
+    const Scalar k = p.shared(position);
+    const Scalar size = rough_size(p.read(matrix, {p[0], k}));
+    return select((p[0] < k) | unary(Opcode::is_nan, size), p.number(-1), size);
   });
-  const ArrayId first = item.reduce({}, {rows}, Opcode::min, DType::i64, [&](RegionBuilder& b, auto batch, auto axes) {
-    const OpId k = lowering.read_scalar(b, position);
-    const OpId size = b.unary(Opcode::abs, item.read(b, matrix, batch, {axes[0], k}));
-    const OpId found = both(b, b.binary(Opcode::le, k, axes[0]), equal(b, size, item.read(b, largest, batch, {})));
-    return b.select(found, axes[0], b.integer(DType::i64, std::numeric_limits<std::int64_t>::max()));
+  const Elements first = items.reduce({}, {rows}, Opcode::min, [&](const Point& p) {
+    const Scalar k = p.shared(position);
+    const Scalar size = rough_size(p.read(matrix, {p[0], k}));
+    return select((k <= p[0]) & equal(size, p.read(largest, {})), p[0], p.integer(rows));
   });
-  return item.generate({}, [&](RegionBuilder& b, auto batch, auto) {  // all NaN: no swap
-    return b.binary(Opcode::min, item.read(b, first, batch, {}),
-                    b.select(less(b, item.read(b, first, batch, {}), b.integer(DType::i64, rows)),
-                             b.integer(DType::i64, rows - 1), lowering.read_scalar(b, position)));
+  return items.generate({}, [&](const Point& p) {  // all NaN: no swap
+    const Scalar found = p.read(first, {});
+    return min(found, select(found < p.integer(rows), p.integer(rows - 1), p.shared(position)));
   });
 }
 
 // `array` (items of `width` elements a row, or of scalars when width is 0) with rows `step` and `pivot` swapped.
-ArrayId swap_rows(Lowering& lowering, const Batched& item, ArrayId array, ArrayId position, ArrayId pivot,
-                  std::int64_t width) {
+Elements swap_rows(const Items& items, const Elements& array, ArrayId position, const Elements& pivot,
+                   std::int64_t width) {
   const Shape row = width == 0 ? Shape{} : Shape{width};
-  const auto element = [&](RegionBuilder& b, auto batch, OpId number, auto axes) {
-    return width == 0 ? item.read(b, array, batch, {number}) : item.read(b, array, batch, {number, axes[0]});
+  const auto place = [&](const Point& p, const Scalar& number) {
+    std::vector<Place> places = {number};
+    if (width != 0) places.push_back(p[0]);
+    return places;
   };
-  const ArrayId upper = item.generate(row, [&](RegionBuilder& b, auto batch, auto axes) {
-    return element(b, batch, lowering.read_scalar(b, position), axes);
+  const auto within = [&](const Point& p) { return width == 0 ? std::vector<Place>{} : std::vector<Place>{p[0]}; };
+  const Elements upper =
+      items.generate(row, [&](const Point& p) { return p.read(array, place(p, p.shared(position))); });
+  const Elements lower =
+      items.generate(row, [&](const Point& p) { return p.read(array, place(p, p.read(pivot, {}))); });
+  const Elements first = items.update(array, row, [&](const Point& p) {
+    return Items::ItemStore{p.read(lower, within(p)), place(p, p.shared(position))};
   });
-  const ArrayId lower = item.generate(row, [&](RegionBuilder& b, auto batch, auto axes) {
-    return element(b, batch, item.read(b, pivot, batch, {}), axes);
+  return items.update(first, row, [&](const Point& p) {
+    return Items::ItemStore{p.read(upper, within(p)), place(p, p.read(pivot, {}))};
   });
-  const auto place = [&](ArrayId base, ArrayId source, bool at_pivot) {
-    return item.update(base, row, [&](RegionBuilder& b, auto batch, auto axes) {
-      Batched::ItemStore store;
-      std::vector<OpId> within(axes.begin(), axes.end());
-      store.value = width == 0 ? item.read(b, source, batch, {}) : item.read(b, source, batch, {axes[0]});
-      store.position = {at_pivot ? item.read(b, pivot, batch, {}) : lowering.read_scalar(b, position)};
-      store.position.insert(store.position.end(), within.begin(), within.end());
-      return store;
-    });
-  };
-  return place(place(array, lower, false), upper, true);
 }
 
-std::vector<ArrayId> factor(Lowering& lowering, ArrayId matrix) {
-  const Shape& shape = lowering.shape(matrix);
-  const std::int64_t rows = shape[shape.size() - 2];
-  const std::int64_t columns = shape.back();
-  const std::int64_t steps = std::min(rows, columns);
-  const Batched item(lowering, Batched::batch_of(shape, 2));
-  const DType dtype = lowering.dtype(matrix);
-  const ArrayId identity =
-      item.generate({rows}, [](RegionBuilder& b, auto, auto axes) { return b.convert(DType::i32, axes[0]); });
-  const auto step = [&](const LoopArguments& arguments) -> LoopValues {
-    const ArrayId position = arguments.position;
-    const ArrayId pivot = pivot_row(lowering, item, arguments.carries[0], position, rows);
-    const ArrayId swapped = swap_rows(lowering, item, arguments.carries[0], position, pivot, columns);
-    const ArrayId permutation = swap_rows(lowering, item, arguments.carries[1], position, pivot, 0);
-    const ArrayId row = item.generate({columns}, [&](RegionBuilder& b, auto batch, auto axes) {
-      return item.read(b, swapped, batch, {lowering.read_scalar(b, position), axes[0]});
+Elements identity(const Items& items, std::int64_t size) {
+  return items.generate({size}, [](const Point& p) { return convert(DType::i32, p[0]); });
+}
+
+struct Factors {
+  Elements matrix;
+  Elements pivots;
+  Elements permutation;
+};
+
+Factors factor(const Items& items, const Elements& matrix, std::int64_t rows, std::int64_t columns) {
+  const auto step = [&](const Items::Step& step) -> Items::Values {
+    const ArrayId position = step.position;
+    const Elements pivot = pivot_row(items, step.carries[0], position, rows);
+    const Elements swapped = swap_rows(items, step.carries[0], position, pivot, columns);
+    const Elements permutation = swap_rows(items, step.carries[1], position, pivot, 0);
+    const Elements row =
+        items.generate({columns}, [&](const Point& p) { return p.read(swapped, {p.shared(position), p[0]}); });
+    const Elements column = items.generate({rows}, [&](const Point& p) {
+      const Scalar k = p.shared(position);
+      const Scalar diagonal = p.read(swapped, {k, k});
+      return p.read(swapped, {p[0], k}) / select(is_zero(diagonal), p.number(1), diagonal);
     });
-    const ArrayId column = item.generate({rows}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId k = lowering.read_scalar(b, position);
-      const OpId diagonal = item.read(b, swapped, batch, {k, k});
-      const OpId divisor = b.select(equal(b, diagonal, b.constant(dtype, 0)), b.constant(dtype, 1), diagonal);
-      return b.binary(Opcode::div, item.read(b, swapped, batch, {axes[0], k}), divisor);
+    const Elements next = items.generate({rows, columns}, [&](const Point& p) {
+      const Scalar k = p.shared(position);
+      const Scalar old = p.read(swapped, {p[0], p[1]});
+      const Scalar scaled = p.read(column, {p[0]});
+      const Scalar right = select(k < p[1], minus_product(old, scaled, p.read(row, {p[1]})), old);
+      return select(k < p[0], select(equal(p[1], k), scaled, right), old);
     });
-    const ArrayId next = item.generate({rows, columns}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId k = lowering.read_scalar(b, position);
-      const OpId old = item.read(b, swapped, batch, {axes[0], axes[1]});
-      const OpId factor = item.read(b, column, batch, {axes[0]});
-      const OpId updated = minus_product(b, old, factor, item.read(b, row, batch, {axes[1]}));
-      const OpId right = b.select(less(b, k, axes[1]), updated, old);
-      const OpId below = b.select(equal(b, axes[1], k), factor, right);
-      return b.select(less(b, k, axes[0]), below, old);
-    });
-    const ArrayId pivot_number = item.generate(
-        {}, [&](RegionBuilder& b, auto batch, auto) { return b.convert(DType::i32, item.read(b, pivot, batch, {})); });
-    return {{next, permutation}, {pivot_number}};
+    const Elements number = items.generate({}, [&](const Point& p) { return convert(DType::i32, p.read(pivot, {})); });
+    return {{next, permutation}, {number}};
   };
-  const LoopValues values = lowering.loop({.name = "lu",
-                                           .trip_count = steps,
-                                           .carries = {matrix, identity},
-                                           .output_axis = static_cast<int>(item.batch().size())},
-                                          step);
+  const Items::Values values = items.loop(
+      {.name = "lu", .trip_count = std::min(rows, columns), .carries = {matrix, identity(items, rows)}}, step);
   return {values.carries[0], values.outputs[0], values.carries[1]};
 }
 
 }  // namespace
 
 void lu(Lowering& lowering, const Equation& equation) {
-  if (is_complex(lowering.type(equation.inputs[0]).dtype)) lowering.fail("complex matrices cannot be lowered");
-  const ArrayId matrix = lowering.array(equation.inputs[0]);
-  const auto outputs = lowering.routine("lu", {{matrix}}, [&] { return factor(lowering, matrix); });
+  const Operand matrix(lowering, equation.inputs[0], 2);
+  const auto outputs = lowering.routine("lu", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+    const Factors factors = factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex),
+                                   matrix.shape[matrix.shape.size() - 2], matrix.shape.back());
+    return {matrix.items.join(factors.matrix, matrix.is_complex), factors.pivots.real, factors.permutation.real};
+  });
   for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
 }
 
 void lu_pivots_to_permutation(Lowering& lowering, const Equation& equation) {
-  const ArrayId pivots = lowering.array(equation.inputs[0]);
+  const Operand pivots(lowering, equation.inputs[0], 1);
+  const Items& items = pivots.items;
   const std::int64_t size = equation.parameters.integer("permutation_size");
-  const Batched item(lowering, Batched::batch_of(lowering.shape(pivots), 1));
-  const auto outputs = lowering.routine("lu_pivots_to_permutation", {{pivots}}, [&]() -> std::vector<ArrayId> {
-    const ArrayId identity =
-        item.generate({size}, [](RegionBuilder& b, auto, auto axes) { return b.convert(DType::i32, axes[0]); });
-    return lowering
-        .loop({.name = "lu_pivots_to_permutation",
-               .trip_count = lowering.shape(pivots).back(),
-               .carries = {identity},
-               .inputs = {{pivots, static_cast<int>(item.batch().size())}}},
-              [&](const LoopArguments& arguments) -> LoopValues {
-                const ArrayId pivot = item.generate({}, [&](RegionBuilder& b, auto batch, auto) {
-                  const OpId row = b.convert(DType::i64, item.read(b, arguments.inputs[0], batch, {}));
-                  return b.binary(Opcode::max, b.integer(DType::i64, 0),
-                                  b.binary(Opcode::min, row, b.integer(DType::i64, size - 1)));
-                });
-                return {{swap_rows(lowering, item, arguments.carries[0], arguments.position, pivot, 0)}, {}};
-              })
-        .carries;
+  const auto outputs = lowering.routine("lu_pivots_to_permutation", {{pivots.array}}, [&]() -> std::vector<ArrayId> {
+    const auto step = [&](const Items::Step& step) -> Items::Values {
+      const Elements pivot = items.generate({}, [&](const Point& p) {
+        const Scalar row = convert(DType::i64, p.read(step.inputs[0], {}));
+        return max(p.integer(0), min(row, p.integer(size - 1)));
+      });
+      return {{swap_rows(items, step.carries[0], step.position, pivot, 0)}};
+    };
+    return {items
+                .loop({.name = "lu_pivots_to_permutation",
+                       .trip_count = pivots.shape.back(),
+                       .carries = {identity(items, size)},
+                       .inputs = {{pivots.array}}},
+                      step)
+                .carries[0]
+                .real};
   });
   lowering.define(equation.outputs[0], outputs[0]);
 }

@@ -1,168 +1,171 @@
 // QR by Householder reflections, in LAPACK's packed form: geqrf, householder_product, qr.
-#include "compiler/lower/routines/batched.h"
+#include "compiler/lower/routines/qr.h"
+
 #include "compiler/lower/routines/routines.h"
 
 namespace jaxc::compiler::lowering {
 
 namespace {
 
-struct Packed {
-  ArrayId matrix = 0;  ///< R on and above the diagonal, the reflections' vectors below it (their first element is 1)
-  ArrayId scales = 0;  ///< tau of each reflection I - tau v v'
-};
-
 // v[i] of reflection k, whose stored part lies below the diagonal of column k.
-OpId reflection(RegionBuilder& b, DType dtype, OpId stored, OpId i, OpId k) {
-  const OpId below = b.select(less(b, k, i), stored, b.constant(dtype, 0));
-  return b.select(equal(b, i, k), b.constant(dtype, 1), below);
+Scalar reflection(const Point& p, const Scalar& stored, const Scalar& i, const Scalar& k) {
+  return select(equal(i, k), p.number(1), select(k < i, stored, p.number(0)));
 }
 
-Packed factor(Lowering& lowering, ArrayId matrix) {
-  const Shape& shape = lowering.shape(matrix);
-  const std::int64_t rows = shape[shape.size() - 2];
-  const std::int64_t columns = shape.back();
-  const Batched item(lowering, Batched::batch_of(shape, 2));
-  const DType dtype = lowering.dtype(matrix);
-  const auto step = [&](const LoopArguments& arguments) -> LoopValues {
-    const ArrayId current = arguments.carries[0];
-    const auto position = [&](RegionBuilder& b) { return lowering.read_scalar(b, arguments.position); };
-    const ArrayId tail = item.reduce({}, {rows}, Opcode::add, dtype, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId value = item.read(b, current, batch, {axes[0], position(b)});
-      return b.select(less(b, position(b), axes[0]), b.binary(Opcode::mul, value, value), b.constant(dtype, 0));
-    });
-    // beta = -sign(alpha) |x|: the new diagonal; alpha itself where the column is already reduced.
-    const ArrayId diagonal = item.generate({}, [&](RegionBuilder& b, auto batch, auto) {
-      const OpId alpha = item.read(b, current, batch, {position(b), position(b)});
-      const OpId rest = item.read(b, tail, batch, {});
-      const OpId norm = b.unary(Opcode::sqrt, b.mul_add(alpha, alpha, rest));
-      const OpId negative = less(b, alpha, b.constant(dtype, 0));
-      const OpId beta = b.select(negative, norm, b.unary(Opcode::neg, norm));
-      return b.select(equal(b, rest, b.constant(dtype, 0)), alpha, beta);
-    });
-    const ArrayId scale = item.generate({}, [&](RegionBuilder& b, auto batch, auto) {
-      const OpId alpha = item.read(b, current, batch, {position(b), position(b)});
-      const OpId beta = item.read(b, diagonal, batch, {});
-      const OpId reduced = equal(b, item.read(b, tail, batch, {}), b.constant(dtype, 0));
-      const OpId tau = b.binary(Opcode::div, b.binary(Opcode::sub, beta, alpha), beta);
-      return b.select(reduced, b.constant(dtype, 0), tau);
-    });
-    const ArrayId vector = item.generate({rows}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId alpha = item.read(b, current, batch, {position(b), position(b)});
-      const OpId beta = item.read(b, diagonal, batch, {});
-      const OpId reduced = equal(b, item.read(b, tail, batch, {}), b.constant(dtype, 0));
-      const OpId divisor = b.select(reduced, b.constant(dtype, 1), b.binary(Opcode::sub, alpha, beta));
-      const OpId scaled = b.binary(Opcode::div, item.read(b, current, batch, {axes[0], position(b)}), divisor);
-      return reflection(b, dtype, scaled, axes[0], position(b));
-    });
-    const ArrayId product =
-        item.reduce({columns}, {rows}, Opcode::add, dtype, [&](RegionBuilder& b, auto batch, auto axes) {
-          return b.binary(Opcode::mul, item.read(b, vector, batch, {axes[1]}),
-                          item.read(b, current, batch, {axes[1], axes[0]}));
-        });
-    const ArrayId next = item.generate({rows, columns}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId k = position(b);
-      const OpId i = axes[0];
-      const OpId j = axes[1];
-      const OpId old = item.read(b, current, batch, {i, j});
-      const OpId v = item.read(b, vector, batch, {i});
-      const OpId scaled = b.binary(Opcode::mul, item.read(b, scale, batch, {}), item.read(b, product, batch, {j}));
-      const OpId right = b.select(less(b, k, j), minus_product(b, old, v, scaled), old);
-      const OpId packed = b.select(less(b, k, i), v, b.select(equal(b, i, k), item.read(b, diagonal, batch, {}), old));
-      return b.select(equal(b, j, k), packed, right);
-    });
-    return {{next}, {scale}};
+// `matrix` and `order` with column `step` and the remaining column of largest norm exchanged.
+std::vector<Elements> pivoted(const Items& items, const std::vector<Elements>& carries, ArrayId position,
+                              std::int64_t rows, std::int64_t columns) {
+  const Elements norms = items.sum({columns}, {rows}, [&](const Point& p) {
+    return select(p.shared(position) <= p[1], square(p.read(carries[0], {p[1], p[0]})), p.number(0));
+  });
+  const auto usable = [&](const Point& p) {
+    return select(p.shared(position) <= p[0], p.read(norms, {p[0]}), p.number(-1));
   };
-  const LoopValues values = lowering.loop({.name = "geqrf",
-                                           .trip_count = std::min(rows, columns),
-                                           .carries = {matrix},
-                                           .output_axis = static_cast<int>(item.batch().size())},
-                                          step);
-  return {values.carries[0], values.outputs[0]};
-}
-
-// The first `columns` columns of the product of the reflections, from the last to the first.
-ArrayId product(Lowering& lowering, const Packed& packed, std::int64_t columns) {
-  const Shape& shape = lowering.shape(packed.matrix);
-  const std::int64_t rows = shape[shape.size() - 2];
-  const Batched item(lowering, Batched::batch_of(shape, 2));
-  const DType dtype = lowering.dtype(packed.matrix);
-  const ArrayId identity = item.generate(
-      {rows, columns}, [&](RegionBuilder& b, auto, auto axes) { return b.convert(dtype, equal(b, axes[0], axes[1])); });
-  const auto step = [&](const LoopArguments& arguments) -> LoopValues {
-    const ArrayId current = arguments.carries[0];
-    const ArrayId vector = item.generate({rows}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId k = lowering.read_scalar(b, arguments.position);
-      return reflection(b, dtype, item.read(b, packed.matrix, batch, {axes[0], k}), axes[0], k);
-    });
-    const ArrayId projected =
-        item.reduce({columns}, {rows}, Opcode::add, dtype, [&](RegionBuilder& b, auto batch, auto axes) {
-          return b.binary(Opcode::mul, item.read(b, vector, batch, {axes[1]}),
-                          item.read(b, current, batch, {axes[1], axes[0]}));
-        });
-    const ArrayId next = item.generate({rows, columns}, [&](RegionBuilder& b, auto batch, auto axes) {
-      const OpId scaled = b.binary(Opcode::mul, item.read(b, arguments.inputs[0], batch, {}),
-                                   item.read(b, projected, batch, {axes[1]}));
-      return minus_product(b, item.read(b, current, batch, {axes[0], axes[1]}), item.read(b, vector, batch, {axes[0]}),
-                           scaled);
-    });
-    return {{next}, {}};
+  const Elements largest = items.reduce({}, {columns}, Opcode::max, usable);
+  const Elements first = items.reduce({}, {columns}, Opcode::min, [&](const Point& p) {
+    return select(equal(usable(p), p.read(largest, {})), p[0], p.integer(columns));
+  });
+  const auto source = [&](const Point& p, const Scalar& column) {
+    const Scalar k = p.shared(position);
+    const Scalar found = p.read(first, {});
+    const Scalar pivot = select(found < p.integer(columns), found, k);  // all NaN: no exchange
+    return select(equal(column, k), pivot, select(equal(column, pivot), k, column));
   };
-  return lowering
-      .loop({.name = "householder_product",
-             .trip_count = lowering.shape(packed.scales).back(),
-             .reverse = true,
-             .carries = {identity},
-             .inputs = {{packed.scales, static_cast<int>(item.batch().size())}}},
-            step)
-      .carries[0];
-}
-
-void require_real(const Lowering& lowering, const Equation& equation) {
-  if (is_complex(lowering.type(equation.inputs[0]).dtype)) lowering.fail("complex matrices cannot be lowered");
+  return {items.generate({rows, columns}, [&](const Point& p) { return p.read(carries[0], {p[0], source(p, p[1])}); }),
+          items.generate({columns}, [&](const Point& p) { return p.read(carries[1], {source(p, p[0])}); })};
 }
 
 }  // namespace
 
+Packed factor_qr(const Items& items, const Elements& matrix, std::int64_t rows, std::int64_t columns, bool pivoting) {
+  const auto step = [&](const Items::Step& step) -> Items::Values {
+    const std::vector<Elements> carries =
+        pivoting ? pivoted(items, step.carries, step.position, rows, columns) : step.carries;
+    const Elements& current = carries[0];
+    const auto alpha = [&](const Point& p) {
+      return p.read(current, {p.shared(step.position), p.shared(step.position)});
+    };
+    const Elements tail = items.sum({}, {rows}, [&](const Point& p) {
+      const Scalar k = p.shared(step.position);
+      return select(k < p[0], square(p.read(current, {p[0], k})), p.number(0));
+    });
+    const auto reduced = [&](const Point& p) { return is_zero(p.read(tail, {})) & is_zero(alpha(p).imaginary_part()); };
+    // beta = -sign(alpha) |x|: the new diagonal, real; alpha itself where the column is already reduced.
+    const Elements diagonal = items.generate({}, [&](const Point& p) {
+      const Scalar head = alpha(p);
+      const Scalar norm = sqrt(square(head) + p.read(tail, {}));
+      return select(reduced(p), head.real_part(), select(head.real_part() < p.number(0), norm, -norm));
+    });
+    const Elements scale = items.generate({}, [&](const Point& p) {
+      const Scalar beta = p.read(diagonal, {});
+      return select(reduced(p), p.number(0), (beta - alpha(p)) / beta);
+    });
+    const Elements vector = items.generate({rows}, [&](const Point& p) {
+      const Scalar k = p.shared(step.position);
+      const Scalar divisor = select(reduced(p), p.number(1), alpha(p) - p.read(diagonal, {}));
+      return reflection(p, p.read(current, {p[0], k}) / divisor, p[0], k);
+    });
+    const Elements product = items.sum({columns}, {rows}, [&](const Point& p) {
+      return conj(p.read(vector, {p[1]})) * p.read(current, {p[1], p[0]});
+    });
+    const Elements next = items.generate({rows, columns}, [&](const Point& p) {
+      const Scalar k = p.shared(step.position);
+      const Scalar& i = p[0];
+      const Scalar& j = p[1];
+      const Scalar old = p.read(current, {i, j});
+      const Scalar v = p.read(vector, {i});
+      const Scalar scaled = conj(p.read(scale, {})) * p.read(product, {j});
+      const Scalar right = select(k < j, minus_product(old, v, scaled), old);
+      const Scalar packed = select(k < i, v, select(equal(i, k), p.read(diagonal, {}), old));
+      return select(equal(j, k), packed, right);
+    });
+    Items::Values values{{next}, {scale}};
+    if (pivoting) values.carries.push_back(carries[1]);
+    return values;
+  };
+  std::vector<Elements> carries = {matrix};
+  if (pivoting) carries.push_back(items.generate({columns}, [](const Point& p) { return convert(DType::i32, p[0]); }));
+  const Items::Values values =
+      items.loop({.name = "geqrf", .trip_count = std::min(rows, columns), .carries = carries}, step);
+  return {values.carries[0], values.outputs[0], values.carries.back()};
+}
+
+Elements reflection_product(const Items& items, const Packed& packed, std::int64_t rows, std::int64_t columns,
+                            std::int64_t count) {
+  const bool is_complex = packed.matrix.imaginary.has_value();
+  const Elements identity = items.generate({rows, columns}, [&](const Point& p) {
+    const Scalar one = convert(items.dtype(), equal(p[0], p[1]));
+    return is_complex ? complex(one, p.number(0)) : one;
+  });
+  const auto step = [&](const Items::Step& step) -> Items::Values {
+    const Elements& current = step.carries[0];
+    const Elements vector = items.generate({rows}, [&](const Point& p) {
+      const Scalar k = p.shared(step.position);
+      return reflection(p, p.read(packed.matrix, {p[0], k}), p[0], k);
+    });
+    const Elements projected = items.sum({columns}, {rows}, [&](const Point& p) {
+      return conj(p.read(vector, {p[1]})) * p.read(current, {p[1], p[0]});
+    });
+    const Elements next = items.generate({rows, columns}, [&](const Point& p) {
+      const Scalar scaled = p.read(step.inputs[0], {}) * p.read(projected, {p[1]});
+      return minus_product(p.read(current, {p[0], p[1]}), p.read(vector, {p[0]}), scaled);
+    });
+    return {{next}};
+  };
+  return items
+      .loop({.name = "householder_product",
+             .trip_count = count,
+             .reverse = true,
+             .carries = {identity},
+             .inputs = {packed.scales}},
+            step)
+      .carries[0];
+}
+
 void geqrf(Lowering& lowering, const Equation& equation) {
-  require_real(lowering, equation);
-  const ArrayId matrix = lowering.array(equation.inputs[0]);
-  const auto outputs = lowering.routine("geqrf", {{matrix}}, [&]() -> std::vector<ArrayId> {
-    const Packed packed = factor(lowering, matrix);
-    return {packed.matrix, packed.scales};
+  const Operand matrix(lowering, equation.inputs[0], 2);
+  const Items& items = matrix.items;
+  const auto outputs = lowering.routine("geqrf", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+    const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex),
+                                    matrix.shape[matrix.shape.size() - 2], matrix.shape.back(), false);
+    return {items.join(packed.matrix, matrix.is_complex), items.join(packed.scales, matrix.is_complex)};
   });
   lowering.define(equation.outputs[0], outputs[0]);
   lowering.define(equation.outputs[1], outputs[1]);
 }
 
 void householder_product(Lowering& lowering, const Equation& equation) {
-  require_real(lowering, equation);
-  const Packed packed{lowering.array(equation.inputs[0]), lowering.array(equation.inputs[1])};
-  const auto outputs = lowering.routine("householder_product", {{packed.matrix, packed.scales}}, [&] {
-    return std::vector{product(lowering, packed, lowering.shape(packed.matrix).back())};
+  const Operand matrix(lowering, equation.inputs[0], 2);
+  const Operand scales(lowering, equation.inputs[1], 1);
+  const Items& items = matrix.items;
+  const auto outputs = lowering.routine("householder_product", {{matrix.array, scales.array}}, [&] {
+    const Packed packed{items.split(matrix.array, matrix.is_complex), items.split(scales.array, matrix.is_complex), {}};
+    const Elements product = reflection_product(items, packed, matrix.shape[matrix.shape.size() - 2],
+                                                matrix.shape.back(), scales.shape.back());
+    return std::vector{items.join(product, matrix.is_complex)};
   });
   lowering.define(equation.outputs[0], outputs[0]);
 }
 
 void qr(Lowering& lowering, const Equation& equation) {
-  require_real(lowering, equation);
-  if (equation.parameters.boolean_or("pivoting", false)) lowering.fail("pivoting cannot be lowered");
-  const ArrayId matrix = lowering.array(equation.inputs[0]);
-  const Shape shape = lowering.shape(matrix);
-  const std::int64_t rows = shape[shape.size() - 2];
-  const std::int64_t columns = shape.back();
-  const std::int64_t kept = equation.parameters.boolean_or("full_matrices", false) ? rows : std::min(rows, columns);
-  const Batched item(lowering, Batched::batch_of(shape, 2));
-  const auto outputs = lowering.routine("qr", {{matrix}}, [&]() -> std::vector<ArrayId> {
-    const Packed packed = factor(lowering, matrix);
-    const DType dtype = lowering.dtype(matrix);
-    const ArrayId upper = item.generate({kept, columns}, [&](RegionBuilder& b, auto batch, auto axes) {
-      return b.select(less(b, axes[1], axes[0]), b.constant(dtype, 0),
-                      item.read(b, packed.matrix, batch, {axes[0], axes[1]}));
+  const bool pivoting = equation.parameters.boolean_or("pivoting", false);
+  const Operand matrix(lowering, equation.inputs[0], 2);
+  const Items& items = matrix.items;
+  const std::int64_t rows = matrix.shape[matrix.shape.size() - 2];
+  const std::int64_t columns = matrix.shape.back();
+  const std::int64_t least = std::min(rows, columns);
+  const std::int64_t kept = equation.parameters.boolean_or("full_matrices", false) ? rows : least;
+  const auto outputs = lowering.routine("qr", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+    const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex), rows, columns, pivoting);
+    const Elements upper = items.generate({kept, columns}, [&](const Point& p) {
+      return select(p[1] < p[0], p.number(0), p.read(packed.matrix, {p[0], p[1]}));
     });
-    return {product(lowering, packed, kept), upper};
+    const Elements product = reflection_product(items, packed, rows, kept, least);
+    std::vector<ArrayId> results = {items.join(product, matrix.is_complex), items.join(upper, matrix.is_complex)};
+    if (pivoting) results.push_back(packed.order.real);
+    return results;
   });
-  lowering.define(equation.outputs[0], outputs[0]);
-  lowering.define(equation.outputs[1], outputs[1]);
+  for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
 }
 
 }  // namespace jaxc::compiler::lowering
