@@ -14,7 +14,7 @@ double threshold(const Format& format) {
 
 /// exp(-a) near(a^2 / 4) below the threshold, far(1 / a) / sqrt(a) above. What rounding a^2 / 4 = z loses counts, for
 /// the logarithmic derivative of `near` by z is about 2 / (a + offset).
-Scalar scaled(Scalar a, DoubleWord (*near)(Scalar), Scalar (*far)(Scalar), double offset) {
+Scalar scaled(Scalar a, DoubleWord (*near)(Scalar), DoubleWord (*far)(Scalar), double offset) {
   const double bound = threshold(Format(a));
   const Scalar small = select(a < bound, a, bound);
   const Scalar large = select(a < bound, bound, a);
@@ -22,10 +22,18 @@ Scalar scaled(Scalar a, DoubleWord (*near)(Scalar), Scalar (*far)(Scalar), doubl
   const UnscaledExponential power = unscaled_exponential(-small, like(a, 0));
   const DoubleWord series = near(0.25 * square.high);
   const Scalar lost = mul_add(power.value.high, 0.5 * square.low / (small + offset), power.value.low);
-  const Scalar product = series.high * power.value.high;
-  const Scalar inside = scale(product + mul_add(series.high, lost, series.low * power.value.high), power.bits);
-  const Scalar outside = far(1.0 / large) / sqrt(large);
-  return select(is_nan(a), a, select(a < bound, inside, outside));
+  const DoubleWord product = two_product(series.high, power.value.high);
+  const Scalar correction = mul_add(series.high, lost, mul_add(series.low, power.value.high, product.low));
+  const Scalar inside = scale(product.high + correction, power.bits);
+  // The root's own rounding is (large - root^2) / (2 large) of it; far's value is near 1 / sqrt(2 pi).
+  const Scalar inverse = 1.0 / large;
+  const Scalar root = sqrt(large);
+  const DoubleWord factor = far(inverse);
+  const Scalar quotient = factor.high / root;
+  const Scalar relative = mul_add(factor.low, 2.5066282746310002, fma(-root, root, large) * inverse * -0.5);
+  const Scalar outside = mul_add(relative, quotient, quotient);
+  const Scalar value = select(a < bound, inside, select(a < infinity, outside, 0.0));
+  return select(is_nan(a), a, value);
 }
 
 /// constant + z q, with what the roundings lose.
@@ -33,6 +41,14 @@ DoubleWord plus_product(double constant, Scalar z, Scalar q) {
   const DoubleWord product = two_product(z, q);
   const DoubleWord sum = two_sum(product.high, like(z, constant));
   return {sum.high, sum.low + product.low};
+}
+
+/// 1 / sqrt(2 pi) + t q.
+DoubleWord plus_multiple(Scalar t, Scalar q) {
+  const Format format(t);
+  const double high = format.pick(0x1.988454p-2, 0x1.9884533d43651p-2);
+  const double low = format.pick(-0x1.857936p-27, -0x1.cbc0d30ebfd15p-56);
+  return fast_two_sum(like(t, high), mul_add(t, q, low));
 }
 
 /// I0 as a series in a^2 / 4, and its asymptotic form.
@@ -68,14 +84,15 @@ DoubleWord near_of_order_zero(Scalar z) {
                      4.730319409810788e-45}));
 }
 
-Scalar far_of_order_zero(Scalar t) {
-  return polynomial_of(
-      t,
-      {0.3989422808940559, 0.049867418933779405, 0.02809482470710992, 0.02725066567484631, 0.08512931053581234,
-       -0.30565235319048784, 1.827732695483112},
-      {0.3989422804014327, 0.049867785050182245, 0.028050629087478164, 0.029219406615358393, 0.04474193840458264,
-       0.09063758244671823, 0.22560328335952812, 0.8407495659158981, -3.2294476877602403, 155.4334891182065,
-       -2513.0841520857884, 29510.39097841972, -197753.31228772813, 626377.587920722});
+DoubleWord far_of_order_zero(Scalar t) {
+  return plus_multiple(
+      t, polynomial_of(
+             t,
+             {0.049867418933779405, 0.02809482470710992, 0.02725066567484631, 0.08512931053581234, -0.30565235319048784,
+              1.827732695483112},
+             {0.049867785050182245, 0.028050629087478164, 0.029219406615358393, 0.04474193840458264,
+              0.09063758244671823, 0.22560328335952812, 0.8407495659158981, -3.2294476877602403, 155.4334891182065,
+              -2513.0841520857884, 29510.39097841972, -197753.31228772813, 626377.587920722}));
 }
 
 /// I1(a) / a as a series in a^2 / 4, and its asymptotic form.
@@ -111,24 +128,25 @@ DoubleWord near_of_order_one(Scalar z) {
                      9.611881995631973e-47}));
 }
 
-Scalar far_of_order_one(Scalar t) {
-  return polynomial_of(
-      t,
-      {0.39894227982500413, -0.1496029310615278, -0.046801838962551745, -0.038659034707292025, -0.10340640232342753,
-       0.33763745203857193, -2.0761271683638194},
-      {0.3989422804014327, -0.14960335515054068, -0.04675104848102387, -0.04090716884264763, -0.05752540659382329,
-       -0.11077421057606603, -0.26692335447482257, -0.9576757877196254, 3.301707257029751, -166.50513189437265,
-       2678.3265412737924, -31430.72250495235, 210265.16643317768, -665514.2863021145});
+DoubleWord far_of_order_one(Scalar t) {
+  return plus_multiple(
+      t, polynomial_of(
+             t,
+             {-0.1496029310615278, -0.046801838962551745, -0.038659034707292025, -0.10340640232342753,
+              0.33763745203857193, -2.0761271683638194},
+             {-0.14960335515054068, -0.04675104848102387, -0.04090716884264763, -0.05752540659382329,
+              -0.11077421057606603, -0.26692335447482257, -0.9576757877196254, 3.301707257029751, -166.50513189437265,
+              2678.3265412737924, -31430.72250495235, 210265.16643317768, -665514.2863021145}));
 }
 
 Scalar order_zero(Scalar x) {
-  return scaled(abs(x), near_of_order_zero, far_of_order_zero, 2);
+  return scaled(abs(x), near_of_order_zero, far_of_order_zero, 0.9);
 }
 
 Scalar order_one(Scalar x) {
   const Scalar a = abs(x);
   const Scalar factor = select(a < threshold(Format(x)), a, 1.0);
-  return with_sign(factor * scaled(a, near_of_order_one, far_of_order_one, 4), sign_of(x));
+  return with_sign(factor * scaled(a, near_of_order_one, far_of_order_one, 2), sign_of(x));
 }
 
 }  // namespace
