@@ -224,7 +224,8 @@ class CpuPlanner {
     if (outermost) {
       if (auto lanes = cpu_lanes(program_, node, {options_.vector_bits, options_.private_bytes})) {
         plan_.loops[id].reason =
-            fmt::format("all steps run in one native function, {} independent elements at a time", lanes->width);
+            fmt::format("all steps run in one native function; lanes: {} elements do not interact, {} a vector",
+                        print(lanes->axes), lanes->width);
         plan_.loops[id].lane_extents = lanes->axes.extents;
         plan_.loops[id].lane_width = lanes->width;
         current_lanes_ = static_cast<std::uint32_t>(lanes_.size());

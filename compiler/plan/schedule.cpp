@@ -118,6 +118,54 @@ std::int64_t lane_cost(const Program& program, const Nest& nest, std::uint64_t a
   return points * cost + accesses + stores * outputs;
 }
 
+/// A short axis along which a result's elements are neighbours while lanes store them apart: unrolled inside the
+/// lanes, its stores together fill whole rows.
+std::optional<std::size_t> axis_completing_rows(const Program& program, const Nest& nest, std::size_t lanes) {
+  constexpr std::int64_t longest_row = 16;
+  if (nest.reduction || nest.axes[lanes].kind != AxisKind::parallel) return std::nullopt;
+  for (const NestOutput& output : nest.outputs) {
+    const Shape& shape = program.arrays[output.result].shape;
+    const auto apart = address_stride(nest.body, output.indices, shape, lanes);
+    if (output.guard || !apart || *apart < 2) continue;
+    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
+      const bool small = nest.axes[axis].extent >= 2 && nest.axes[axis].extent <= longest_row;
+      if (axis != lanes && small && nest.axes[axis].kind == AxisKind::parallel &&
+          address_stride(nest.body, output.indices, shape, axis) == 1)
+        return axis;
+    }
+  }
+  return std::nullopt;
+}
+
+/// Fills lanes that a short innermost axis leaves empty with neighbours along another axis, where both are one
+/// straight line in memory.
+void widen_lanes(const Program& program, const Nest& nest, std::int64_t vector_bits, std::size_t lanes,
+                 NestPlan& plan) {
+  const std::int64_t extent = nest.axes[lanes].extent;
+  if (nest.reduction || extents_product(nest) <= small_nest || plan.axes[lanes].width != extent) return;
+  const std::int64_t full = lane_width(program, nest, vector_bits, vector_bits);
+  if (full < 2 * extent) return;
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
+    if (axis == lanes || nest.axes[axis].kind != AxisKind::parallel || nest.axes[axis].extent < 2) continue;
+    const auto in_line = [&](const std::vector<Index>& indices, const Shape& shape, bool store) {
+      const auto inner = address_stride(nest.body, indices, shape, lanes);
+      const auto outer = address_stride(nest.body, indices, shape, axis);
+      return inner && outer && *outer == extent * *inner && (*inner == 1 || (*inner == 0 && !store));
+    };
+    bool fits = true;
+    for (const ScalarOp& op : nest.body.ops)
+      if (op.opcode == Opcode::read) fits = fits && in_line(op.indices, program.arrays[op.array].shape, false);
+    for (const NestOutput& output : nest.outputs)
+      fits = fits && in_line(output.indices, program.arrays[output.result].shape, true);
+    const std::int64_t rows = std::min(full / extent, nest.axes[axis].extent);
+    if (!fits || !std::has_single_bit(static_cast<std::uint64_t>(rows)) || nest.axes[axis].extent % rows != 0) continue;
+    plan.axes[axis] = {Schedule::lanes, static_cast<int>(rows)};
+    std::erase(plan.order, static_cast<int>(axis));
+    plan.order.insert(std::find(plan.order.begin(), plan.order.end(), static_cast<int>(lanes)), static_cast<int>(axis));
+    return;
+  }
+}
+
 }  // namespace
 
 std::vector<std::int64_t> row_major_strides(const Shape& shape, std::int64_t row) {
@@ -175,6 +223,14 @@ NestPlan schedule_nest(const Program& program, const Nest& nest, std::int64_t ve
   if (ordered) {  // ordered axes keep the nest's own order among all axes
     plan.order.clear();
     for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) plan.order.push_back(static_cast<int>(axis));
+  } else if (lanes) {
+    if (const auto row = axis_completing_rows(program, nest, *lanes)) {
+      std::erase(plan.order, static_cast<int>(*row));
+      plan.order.push_back(static_cast<int>(*row));
+      plan.axes[*row].schedule = Schedule::unrolled;
+    } else {
+      widen_lanes(program, nest, vector_bits, *lanes, plan);
+    }
   }
   return plan;
 }
