@@ -88,19 +88,18 @@ Scalar complementary_error_function(Scalar x) {
 Scalar inverse_error_function(Scalar x) {
   const Format format(x);
   const Scalar a = abs(x);
-  // 1 - a^2 = (1 - a) (1 + a), near zero by log1p.
-  const Scalar tail = (1.0 - a) * (1.0 + a);
   const DoubleWord square = two_product(a, a);
   const DoubleWord rest = two_sum(like(x, 1), -square.high);
-  const Scalar near = natural_logarithm(rest.high, rest.low - square.low);
-  const Scalar w = -select(a < 0.5, near, natural_logarithm(tail, like(x, 0)));
+  const Scalar w = -natural_logarithm(rest.high, rest.low - square.low);
   const Scalar root = sqrt(w);
   Scalar factor;
   if (format.is_single) {
-    const Scalar central = polynomial(
-        w - 2.5, {1.5014093535139081, 0.2466402876347967, -0.00417733940678224, -0.0012527446602824666,
-                  0.00021828263336562965, -4.961912130634445e-06, -3.434612476151727e-06, 4.658921537127368e-07,
-                  1.8037317054951087e-08, -8.77282747496547e-09, 3.3553399246296033e-10});
+    const Scalar t = w - 2.5;
+    const Scalar q =
+        polynomial(t, {0.2466402876347967, -0.00417733940678224, -0.0012527446602824666, 0.00021828263336562965,
+                       -4.961912130634445e-06, -3.434612476151727e-06, 4.658921537127368e-07, 1.8037317054951087e-08,
+                       -8.77282747496547e-09, 3.3553399246296033e-10});
+    const Scalar central = mul_add(t, q, -5.791645074888043e-08) + 1.5014094114303589;
     const Scalar outer =
         polynomial(root - 3.0, {2.8329767960349463, 1.0016750741941172, 0.00944565502578583, -0.007639175127562326,
                                 0.0056834778754643964, -0.0035881791849639187, 0.0014949348752853896,

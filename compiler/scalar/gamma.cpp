@@ -38,11 +38,11 @@ Scalar gamma_polynomial(Scalar u) {
 }
 
 // Below 8 the argument is moved into [1, 3) by products: lgamma(x) = lgamma(y) + log((x - 1) ... y), and
-// lgamma(x) = lgamma(x + 1) - log(x) below 3/2. From 8 on, Stirling's series.
+// lgamma(x) = lgamma(x + 1) - log(x) below 5/4. From 8 on, Stirling's series.
 Scalar log_gamma_of_positive(Scalar x) {
   const Format format(x);
   const Scalar large = x >= 8.0;
-  const Scalar small = x < 1.5;
+  const Scalar small = x < 1.25;
   Scalar y = select(small, x + 1.0, x);
   Scalar u = select(small, x - 1.0, x - 2.0);
   Scalar product = like(x, 1);

@@ -40,8 +40,8 @@ INSTANTIATE_TEST_SUITE_P(All, RandomProgram,
                          testing::Combine(testing::ValuesIn(programs()),
                                           testing::Values(Backend::evaluator, Backend::reference, Backend::cpu)),
                          [](const auto& parameters) {
-                           const auto& [program, backend] = parameters.param;
-                           return program + "_" + std::string(name(backend));
+                           return std::get<0>(parameters.param) + "_" +
+                                  std::string(name(std::get<1>(parameters.param)));
                          });
 
 }  // namespace
