@@ -56,6 +56,16 @@ SingularValues<T> singular_values(const Matrix<T>& a);
 template <typename T>
 Matrix<T> completed_basis(const Matrix<T>& columns, std::int64_t count);
 
+/// a = vectors form vectors^H with unitary vectors; the form is upper triangular, of a real matrix with 2 x 2
+/// blocks on the diagonal for pairs of complex eigenvalues. All NaN when a is not finite.
+template <typename T>
+struct Schur {
+  Matrix<T> form;
+  Matrix<T> vectors;
+};
+Schur<Complex> schur(const Matrix<Complex>& a);
+Schur<Real> schur(const Matrix<Real>& a);
+
 /// Eigenvalues and right eigenvectors (unit columns) of a general matrix (shifted QR iteration).
 struct GeneralSpectrum {
   std::vector<Complex> values;

@@ -1,4 +1,6 @@
 // Eigenvalues and eigenvectors of a general matrix: Hessenberg form, then QR iterations with Wilkinson's shift.
+#include <tuple>
+
 #include "compiler/evaluate/factorizations.h"
 
 namespace jaxc::compiler::dense {
@@ -107,6 +109,83 @@ bool triangularize(Matrix<Complex>& h, Matrix<Complex>& q) {
   return true;
 }
 
+bool is_negligible(const Matrix<Real>& h, std::int64_t row) {
+  return std::abs(h(row, row - 1)) <= epsilon * (std::abs(h(row, row)) + std::abs(h(row - 1, row - 1)));
+}
+
+// The first column of the rotation that ends a window of two rows: an eigenvector where eigenvalues are real,
+// else the direction that makes the diagonal equal.
+std::pair<Real, Real> final_direction(Real a, Real b, Real c, Real d) {
+  const Real half = (a - d) / 2;
+  const Real discriminant = half * half + b * c;
+  if (discriminant >= 0) return {half + std::copysign(std::sqrt(discriminant), half), c};
+  const Real angle = std::atan2(d - a, b + c) / 2;
+  return {std::cos(angle), std::sin(angle)};
+}
+
+// h and q by similarity with the orthogonal factor of `window`, which stands at rows and columns from `first` on.
+void turn(Matrix<Real>& h, Matrix<Real>& q, const Matrix<Real>& window, std::int64_t first) {
+  const Reflections<Real> factors = reflections(window, static_cast<std::vector<std::int64_t>*>(nullptr));
+  const Matrix<Real> basis = reflection_product(factors.factors, factors.taus, window.rows);
+  Matrix<Real> whole = Matrix<Real>::identity(h.rows);
+  for (std::int64_t i = 0; i < window.rows; ++i) {
+    for (std::int64_t j = 0; j < window.rows; ++j) whole(first + i, first + j) = basis(i, j);
+  }
+  h = multiply(adjoint(whole), multiply(h, whole));
+  q = multiply(q, whole);
+}
+
+// Makes a real Hessenberg matrix quasi-triangular by explicit double shifts; false when that does not converge.
+bool make_quasi_triangular(Matrix<Real>& h, Matrix<Real>& q) {
+  constexpr int most_steps = 300;
+  int steps = 0;
+  for (std::int64_t last = h.rows - 1; last > 0;) {
+    std::int64_t first = last;
+    while (first > 0 && !is_negligible(h, first)) --first;
+    if (first > 0) h(first, first - 1) = 0;
+    if (first == last) {
+      --last;
+      steps = 0;
+      continue;
+    }
+    if (++steps > most_steps) return false;
+    const Real a = h(last - 1, last - 1);
+    const Real b = h(last - 1, last);
+    const Real c = h(last, last - 1);
+    const Real d = h(last, last);
+    if (last - first == 1) {
+      Matrix<Real> direction(2, 2);
+      std::tie(direction(0, 0), direction(1, 0)) = final_direction(a, b, c, d);
+      direction(1, 1) = 1;
+      turn(h, q, direction, first);
+      if ((a - d) * (a - d) / 4 + b * c >= 0) h(last, first) = 0;
+      last -= 2;
+      steps = 0;
+      continue;
+    }
+    const Real unusual = std::abs(c) + std::abs(h(last - 1, last - 2));
+    const Real sum = steps % 10 == 0 ? unusual * Real(1.5) : a + d;
+    const Real product = steps % 10 == 0 ? unusual * unusual : a * d - b * c;
+    const std::int64_t n = last - first + 1;
+    Matrix<Real> window(n, n);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) window(i, j) = h(first + i, first + j);
+    }
+    Matrix<Real> shifted = multiply(window, window);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t j = 0; j < n; ++j) shifted(i, j) += (i == j ? product : 0) - sum * window(i, j);
+    }
+    turn(h, q, shifted, first);
+    for (std::int64_t i = first + 2; i <= last; ++i) {
+      for (std::int64_t j = first; j < i - 1; ++j) h(i, j) = 0;
+    }
+  }
+  for (std::int64_t i = 0; i < h.rows; ++i) {
+    for (std::int64_t j = 0; j + 1 < i; ++j) h(i, j) = 0;
+  }
+  return true;
+}
+
 // The eigenvectors of upper triangular t, by back substitution.
 Matrix<Complex> triangular_eigenvectors(const Matrix<Complex>& t) {
   const std::int64_t n = t.rows;
@@ -128,10 +207,9 @@ Matrix<Complex> triangular_eigenvectors(const Matrix<Complex>& t) {
 
 }  // namespace
 
-GeneralSpectrum general_spectrum(const Matrix<Complex>& a) {
-  const std::int64_t n = a.rows;
+Schur<Complex> schur(const Matrix<Complex>& a) {
   Matrix<Complex> t = a;
-  Matrix<Complex> q = Matrix<Complex>::identity(n);
+  Matrix<Complex> q = Matrix<Complex>::identity(a.rows);
   bool converged = all_finite(a);
   if (converged) {
     q = to_hessenberg(t);
@@ -141,6 +219,36 @@ GeneralSpectrum general_spectrum(const Matrix<Complex>& a) {
     invalidate(t);
     invalidate(q);
   }
+  for (std::int64_t i = 0; i < a.rows; ++i) {
+    for (std::int64_t j = 0; j < i && converged; ++j) t(i, j) = 0;
+  }
+  return {std::move(t), std::move(q)};
+}
+
+Schur<Real> schur(const Matrix<Real>& a) {
+  Matrix<Real> t = a;
+  Matrix<Real> q = Matrix<Real>::identity(a.rows);
+  bool converged = all_finite(a);
+  if (converged) {
+    Matrix<Complex> h(a.rows, a.columns);
+    std::copy(a.elements.begin(), a.elements.end(), h.elements.begin());
+    const Matrix<Complex> reflections = to_hessenberg(h);
+    for (std::size_t i = 0; i < h.elements.size(); ++i) {
+      t.elements[i] = h.elements[i].real();
+      q.elements[i] = reflections.elements[i].real();
+    }
+    converged = make_quasi_triangular(t, q);
+  }
+  if (!converged) {
+    invalidate(t);
+    invalidate(q);
+  }
+  return {std::move(t), std::move(q)};
+}
+
+GeneralSpectrum general_spectrum(const Matrix<Complex>& a) {
+  const std::int64_t n = a.rows;
+  const auto [t, q] = schur(a);
   GeneralSpectrum result{{}, multiply(q, triangular_eigenvectors(t))};
   for (std::int64_t k = 0; k < n; ++k) {
     result.values.push_back(t(k, k));

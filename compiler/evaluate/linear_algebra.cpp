@@ -163,6 +163,24 @@ Results general_eigenvalues(const Application& application) {
   return results;
 }
 
+Results schur_forms(const Application& application) {
+  if (application.parameters().boolean_or("sort_eig_vals", false)) {
+    throw Error("schur: eigenvalues stay as they come, got sort_eig_vals=True; sort them afterwards");
+  }
+  return visit_linear(application.types[0].dtype, [&]<typename T>(T) -> Results {
+    Batches<T> forms;
+    Batches<T> vectors;
+    for (const Matrix<T>& a : load_matrices<T>(application.operands[0])) {
+      const dense::Schur<T> result = dense::schur(a);
+      forms.add(result.form);
+      vectors.add(result.vectors);
+    }
+    Results results = {forms.array(application.types[0])};
+    if (application.types.size() > 1) results.push_back(vectors.array(application.types[1]));
+    return results;
+  });
+}
+
 Results decompose_singular(const Application& application) {
   const bool vectors = application.parameters().boolean_or("compute_uv", true);
   const bool full = application.parameters().boolean_or("full_matrices", true);
@@ -319,6 +337,9 @@ Results eigh(const Application& a) {
 }
 Results eig(const Application& a) {
   return general_eigenvalues(a);
+}
+Results schur(const Application& a) {
+  return schur_forms(a);
 }
 Results svd(const Application& a) {
   return decompose_singular(a);

@@ -11,7 +11,7 @@ const Record fft{evaluators::fft, lowering::fft, not_yet("batch fft"), linear, n
 const Record cholesky{evaluators::cholesky, lowering::cholesky, not_yet("batch cholesky"), not_yet("jvp cholesky"),
                       not_linear};
 const Record eigh{evaluators::eigh, lowering::eigh, not_yet("batch eigh"), not_yet("jvp eigh"), not_linear};
-const Record eig{evaluators::eig, not_yet("lower eig"), not_yet("batch eig"), not_yet("jvp eig"), not_linear};
+const Record eig{evaluators::eig, lowering::eig, not_yet("batch eig"), not_yet("jvp eig"), not_linear};
 const Record householder_product{evaluators::householder_product, lowering::householder_product,
                                  not_yet("batch householder_product"), not_differentiable("differentiate qr instead"),
                                  not_linear};
@@ -21,7 +21,7 @@ const Record lu_pivots_to_permutation{evaluators::lu_pivots_to_permutation, lowe
 const Record geqrf{evaluators::geqrf, lowering::geqrf, not_yet("batch geqrf"),
                    not_differentiable("differentiate qr instead"), not_linear};
 const Record qr{evaluators::qr, lowering::qr, not_yet("batch qr"), not_yet("jvp qr"), not_linear};
-const Record schur{not_yet("evaluate schur"), not_yet("lower schur"), not_yet("batch schur"),
+const Record schur{evaluators::schur, lowering::schur, not_yet("batch schur"),
                    not_differentiable("JAX defines no derivative"), not_linear};
 const Record svd{evaluators::svd, lowering::svd, not_yet("batch svd"), not_yet("jvp svd"), not_linear};
 const Record triangular_solve{evaluators::triangular_solve, lowering::triangular_solve,

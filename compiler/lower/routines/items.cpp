@@ -109,7 +109,9 @@ Elements Items::update(const Elements& base, const Shape& points,
       const ItemStore item = store(point(builder, axes));
       std::vector<ir::Index> indices = at(axes.first(batch_.size()));
       for (const Place& place : item.position) indices.push_back(place.index);
-      return Store{imaginary ? item.value.imaginary_part().real : item.value.real, std::move(indices)};
+      Store result{imaginary ? item.value.imaginary_part().real : item.value.real, std::move(indices)};
+      if (item.guard) result.guard = item.guard->real;
+      return result;
     });
   };
   Elements result{part(base.real, false)};

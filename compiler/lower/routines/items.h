@@ -86,6 +86,7 @@ class Items {
   struct ItemStore {
     Scalar value;
     std::vector<Place> position;
+    std::optional<Scalar> guard = std::nullopt;  ///< nothing is stored where it is false
   };
   Elements update(const Elements& base, const Shape& points, const std::function<ItemStore(const Point&)>& store) const;
 

@@ -16,6 +16,8 @@ void geqrf(Lowering& lowering, const Equation& equation);
 void householder_product(Lowering& lowering, const Equation& equation);
 void qr(Lowering& lowering, const Equation& equation);
 void eigh(Lowering& lowering, const Equation& equation);
+void eig(Lowering& lowering, const Equation& equation);
+void schur(Lowering& lowering, const Equation& equation);
 void svd(Lowering& lowering, const Equation& equation);
 void fft(Lowering& lowering, const Equation& equation);
 void sort(Lowering& lowering, const Equation& equation);
