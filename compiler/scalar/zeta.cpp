@@ -1,4 +1,7 @@
 // Hurwitz's zeta function and polygamma.
+#include <array>
+#include <span>
+
 #include "compiler/scalar/format.h"
 #include "compiler/scalar/functions.h"
 #include "compiler/scalar/gamma.h"
@@ -35,10 +38,12 @@ Scalar hurwitz_zeta(Scalar s, Scalar q) {
   const Scalar inverse_square = 1.0 / (a * a);
   Scalar factor = s * last / a;
   // B_2j / (2j)!
-  const std::initializer_list<double> weights = {
-      1.0 / 12, -1.0 / 720, 1.0 / 30240, -1.0 / 1209600, 1.0 / 47900160, -691.0 / 1307674368000, 1.0 / 74724249600};
+  constexpr std::array<double, 12> weights = {0.08333333333333333,    -0.001388888888888889,   3.306878306878307e-05,
+                                              -8.267195767195768e-07, 2.08767569878681e-08,    -5.284190138687493e-10,
+                                              1.3382536530684679e-11, -3.3896802963225827e-13, 8.586062056277845e-15,
+                                              -2.174868698558062e-16, 5.5090028283602295e-18,  -1.3954464685812522e-19};
   double number = 1;
-  for (double weight : weights) {
+  for (double weight : std::span(weights).first(Format(s).is_single ? 5 : 12)) {
     rest = mul_add(factor, weight, rest);
     factor = factor * (s + number) * (s + (number + 1)) * inverse_square;
     number += 2;

@@ -63,8 +63,8 @@ const Bound bounds[] = {
     {"igamma_grad_a", 1, 8, 8},
     {"random_gamma_grad", 1, 64, 64},
     {"regularized_incomplete_beta", 1, 20, 40},
-    {"zeta", 0, 6, 64},
-    {"polygamma", 0, 4, 10},
+    {"zeta", 0, 6, 6},
+    {"polygamma", 0, 4, 4},
     {"bessel_i0e", 0, 2, 4},
     {"bessel_i1e", 0, 2, 4},
 };
