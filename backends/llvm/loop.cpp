@@ -123,6 +123,7 @@ class StepsEmitter {
   void emit_step(Value* position) {
     arrays_.set_position(node_.id, position);
     arrays_.set_scalar(loop_.position, position);
+    if (arrays_.in_registers(loop_.position)) arrays_.registers(loop_.position) = {Piece{position, -1}};
     for (const ir::StackedInput& input : loop_.inputs) mover_.slice_in(node_, input);
     block_(loop_.body);
     for (const ir::StackedOutput& output : loop_.outputs) mover_.slice_out(node_, output);
