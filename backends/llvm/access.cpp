@@ -213,6 +213,31 @@ void Arrays::store_vector(ir::ArrayId array, Value* pointer, Value* value, Value
     annotate(array, code_.builder.CreateMaskedStore(stored, pointer, align, mask));
 }
 
+bool Arrays::aligned(ir::ArrayId array, const ElementNumber& number, std::int64_t bytes) const {
+  const auto size = static_cast<std::int64_t>(element_bytes(info(array).dtype));
+  bool multiple = (number.constant + placement(array).offset) * size % bytes == 0;
+  for (auto [value, coefficient] : number.terms) {
+    const auto* product = llvm::dyn_cast<llvm::BinaryOperator>(value);
+    if (product != nullptr && product->getOpcode() == llvm::Instruction::Mul)
+      coefficient *= known_integer(product->getOperand(1)).value_or(1);
+    multiple = multiple && coefficient * size % bytes == 0;
+  }
+  return multiple;
+}
+
+void Arrays::store_neighbours(ir::ArrayId array, const ElementNumber& number, Value* value, Value* mask) {
+  Value* stored = to_memory(array, value);
+  const auto bytes =
+      static_cast<std::int64_t>(code_.module.getDataLayout().getTypeStoreSize(stored->getType()).getFixedValue());
+  if (streamed != array || mask != nullptr || bytes < 16 || !aligned(array, number, bytes))
+    return store_vector(array, address(array, number), value, mask);
+  llvm::Instruction* store = annotate(
+      array,
+      code_.builder.CreateAlignedStore(stored, address(array, number), llvm::Align(static_cast<std::uint64_t>(bytes))));
+  store->setMetadata(llvm::LLVMContext::MD_nontemporal,
+                     llvm::MDNode::get(code_.context, llvm::ConstantAsMetadata::get(code_.builder.getInt32(1))));
+}
+
 void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, Value* value, Value* guard) {
   llvm::IRBuilder<>& builder = code_.builder;
   if (guard != nullptr) {
@@ -273,7 +298,7 @@ void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& 
       ElementNumber start = number;
       start.constant += offset(order[0]);
       start.lanes.clear();
-      return store_vector(array, address(array, start), value, mask);
+      return store_neighbours(array, start, value, mask);
     }
   }
   value = to_memory(array, value);

@@ -109,6 +109,8 @@ class Arrays {
   /// Replaces the scatters of the nest just emitted, where they fill rows of neighbours, by transposed stores.
   void combine_scatters();
 
+  /// The array that is stored past the caches: nothing reads it soon, and its buffer is aligned to 64 bytes.
+  std::optional<ir::ArrayId> streamed;
   LoopLanes* loop_lanes = nullptr;  ///< null outside loops that are run in lanes
 
  private:
@@ -126,6 +128,10 @@ class Arrays {
   llvm::Value* load_apart(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
   /// A vector that every step loads alike; null where steps may differ.
   llvm::Value* load_invariant(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
+  /// The element's address is a multiple of `bytes` where the buffer's is.
+  bool aligned(ir::ArrayId array, const ElementNumber& number, std::int64_t bytes) const;
+  /// A whole vector at `number`, its lanes neighbours.
+  void store_neighbours(ir::ArrayId array, const ElementNumber& number, llvm::Value* value, llvm::Value* mask);
   void store_vector(ir::ArrayId array, llvm::Value* pointer, llvm::Value* value, llvm::Value* mask);
   /// The element number as one value: a scalar, or a vector of `width`.
   llvm::Value* number_value(const ElementNumber& number, int width);

@@ -328,9 +328,11 @@ void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, c
 }
 
 void ProgramEmitter::loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan) {
+  ++depth_;
   StepsEmitter(code_, arrays_, forms_, mover_, node, loop, plan, [this](const ir::Block& inner) {
     block(inner);
   }).emit();
+  --depth_;
 }
 
 }  // namespace jaxc::cpu

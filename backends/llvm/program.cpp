@@ -11,6 +11,14 @@ namespace jaxc::cpu {
 
 using llvm::Value;
 
+namespace {
+
+/// Results this large leave the caches before anyone reads them: storing past the caches saves reading their lines.
+constexpr std::int64_t streamed_bytes = std::int64_t{16} << 20;
+constexpr std::int64_t streamed_alignment = 64;
+
+}  // namespace
+
 void ProgramEmitter::emit() {
   llvm::IRBuilder<>& builder = code_.builder;
   llvm::Type* pointer = builder.getPtrTy();
@@ -52,7 +60,33 @@ void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {
   if (plan == code_.plan.nests.end()) throw InternalError(fmt::format("cpu: nest {} has no plan", node.id));
   for (const ir::NestOutput& output : nest.outputs)
     if (output.base) mover_.move(*output.base, output.result);
-  NestEmitter(code_, arrays_, nest, plan->second).emit();
+  const auto emit = [&] { NestEmitter(code_, arrays_, nest, plan->second).emit(); };
+  if (depth_ > 0 || !streams(nest)) return emit();
+  llvm::IRBuilder<>& builder = code_.builder;
+  const ir::ArrayId result = nest.outputs[0].result;
+  Value* address =
+      builder.CreatePtrToInt(arrays_.buffer_pointer(arrays_.placement(result).buffer), builder.getInt64Ty());
+  Value* aligned =
+      builder.CreateICmpEQ(builder.CreateAnd(address, code_.integer(streamed_alignment - 1)), code_.integer(0));
+  Values none;
+  code_.when(aligned, none, [&] {
+    arrays_.streamed = result;
+    emit();
+    arrays_.streamed = std::nullopt;
+    builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
+  });
+  code_.when(builder.CreateNot(aligned), none, emit);
+}
+
+bool ProgramEmitter::streams(const ir::Nest& nest) const {
+  if (nest.reduction || nest.outputs.size() != 1 || nest.outputs[0].base) return false;
+  const ir::Buffer& buffer = code_.plan.buffers[arrays_.placement(nest.outputs[0].result).buffer];
+  if (buffer.storage != ir::Storage::output || buffer.bytes < streamed_bytes) return false;
+  // A store in place would find its line in the cache anyway.
+  return std::none_of(nest.body.ops.begin(), nest.body.ops.end(), [&](const ir::ScalarOp& op) {
+    return op.opcode == ir::Opcode::read &&
+           arrays_.placement(op.array).buffer == arrays_.placement(nest.outputs[0].result).buffer;
+  });
 }
 
 void ProgramEmitter::branch(const ir::Branch& branch) {

@@ -19,6 +19,8 @@ class ProgramEmitter {
   void block(const ir::Block& block);
   void node(const ir::Node& node);
   void nest(const ir::Node& node, const ir::Nest& nest);
+  /// The nest writes a large result of the program that it does not read.
+  bool streams(const ir::Nest& nest) const;
   void branch(const ir::Branch& branch);
 
   // ---- Loops (loop.cpp).
@@ -32,6 +34,7 @@ class ProgramEmitter {
   Arrays arrays_;
   Forms forms_;
   Mover mover_;
+  int depth_ = 0;  ///< loops around
 };
 
 }  // namespace jaxc::cpu
