@@ -1,5 +1,4 @@
-// drop_dead_nodes: one walk over blocks from their results back.
-#include <set>
+// drop_dead_nodes: walks over blocks from their results back, until no carry becomes live, then drops the rest.
 #include <utility>
 
 #include "compiler/lower/fuse.h"
@@ -18,49 +17,106 @@ class DeadCode {
  public:
   explicit DeadCode(std::size_t arrays) : live_(arrays) {}
 
-  void mark(ArrayId array) { live_[array] = true; }
+  /// Marks what the block's results need.
+  void find(const Block& block) {
+    do {
+      grown_ = false;
+      mark(block);
+    } while (grown_);
+  }
 
-  /// Drops what the live arrays do not need; marks what the rest reads. The block's results are live.
-  void block(Block& block) {
-    for (ArrayId result : block.results) mark(result);
-    std::vector<Node> kept;
-    for (auto node = block.nodes.rbegin(); node != block.nodes.rend(); ++node) {
-      if (!needed(*node)) continue;
-      trim(*node);
-      kept.push_back(std::move(*node));
-    }
-    block.nodes.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+  /// Drops what is not marked.
+  void drop(Block& block) const {
+    std::erase_if(block.nodes, [&](const Node& node) { return !needed(node); });
+    for (Node& node : block.nodes) trim(node);
   }
 
  private:
+  void mark(ArrayId array) {
+    grown_ = grown_ || !live_[array];
+    live_[array] = true;
+  }
+
+  void mark(const Block& block) {
+    for (ArrayId result : block.results) mark(result);
+    mark_nodes(block);
+  }
+
+  void mark_nodes(const Block& block) {
+    for (auto node = block.nodes.rbegin(); node != block.nodes.rend(); ++node)
+      if (needed(*node)) mark(*node);
+  }
+
+  void mark(const Node& node) {
+    if (const auto* nest = std::get_if<ir::Nest>(&node.kind)) {
+      ir::Nest kept = *nest;
+      trim(kept);
+      for (const ir::ScalarOp& op : kept.body.ops)
+        if (op.opcode == ir::Opcode::read) mark(op.array);
+      for (const ir::NestOutput& output : kept.outputs)
+        if (output.base) mark(*output.base);
+    } else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind)) {
+      mark(reshape->source);
+    } else if (const auto* loop = std::get_if<ir::Loop>(&node.kind)) {
+      mark(*loop);
+    } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
+      for (const Block& inner : branch->blocks) {
+        for (std::size_t k = 0; k < branch->results.size(); ++k)
+          if (live_[branch->results[k]]) mark(inner.results[k]);
+        mark_nodes(inner);
+      }
+      mark(branch->index);
+    } else {
+      const auto& routine = std::get<ir::Routine>(node.kind);
+      for (ArrayId input : routine.inputs) mark(input);
+      mark(routine.expansion);
+    }
+  }
+
+  /// A carry is needed when its result is, or when what is needed of the body reads its argument.
+  bool needed(const ir::Carry& carry) const { return live_[carry.result] || live_[carry.argument]; }
+
+  void mark(const ir::Loop& loop) {
+    if (loop.condition) mark(*loop.condition);
+    for (const ir::StackedOutput& output : loop.outputs)
+      if (live_[output.result]) mark(output.value);
+    for (const ir::Carry& carry : loop.carries)
+      if (needed(carry)) mark(carry.next);
+    mark_nodes(loop.body);
+    for (const ir::Carry& carry : loop.carries) {
+      if (!needed(carry)) continue;
+      mark(carry.argument);
+      mark(carry.next);
+      mark(carry.initial);
+    }
+    for (const ir::StackedInput& input : loop.inputs)
+      if (live_[input.argument]) mark(input.source);
+  }
+
   bool needed(const Node& node) const {
     for (ArrayId array : ir::arrays_assigned(node))
       if (live_[array]) return true;
     return false;
   }
 
-  void trim(Node& node) {
+  void trim(Node& node) const {
     if (auto* nest = std::get_if<ir::Nest>(&node.kind)) {
-      if (!nest->reduction) drop_outputs(*nest);
-      drop_dead_operations(*nest);
-      for (const ir::ScalarOp& op : nest->body.ops)
-        if (op.opcode == ir::Opcode::read) mark(op.array);
-      for (const ir::NestOutput& output : nest->outputs)
-        if (output.base) mark(*output.base);
-    } else if (auto* reshape = std::get_if<ir::Reshape>(&node.kind)) {
-      mark(reshape->source);
+      trim(*nest);
     } else if (auto* loop = std::get_if<ir::Loop>(&node.kind)) {
       trim(*loop);
     } else if (auto* branch = std::get_if<ir::Branch>(&node.kind)) {
       trim(*branch);
-    } else {
-      auto& routine = std::get<ir::Routine>(node.kind);
-      for (ArrayId input : routine.inputs) mark(input);
-      block(routine.expansion);
+    } else if (auto* routine = std::get_if<ir::Routine>(&node.kind)) {
+      drop(routine->expansion);
     }
   }
 
-  void drop_outputs(ir::Nest& nest) {
+  void trim(ir::Nest& nest) const {
+    if (!nest.reduction) drop_outputs(nest);
+    drop_dead_operations(nest);
+  }
+
+  void drop_outputs(ir::Nest& nest) const {
     std::vector<ir::NestOutput> outputs;
     std::vector<ir::OpId> results;
     for (std::size_t k = 0; k < nest.outputs.size(); ++k) {
@@ -72,37 +128,18 @@ class DeadCode {
     nest.body.results = std::move(results);
   }
 
-  /// A carry is needed when its result is, or when what is needed of the body reads its argument.
-  void trim(ir::Loop& loop) {
+  void trim(ir::Loop& loop) const {
     std::erase_if(loop.outputs, [&](const ir::StackedOutput& output) { return !live_[output.result]; });
-    std::set<ArrayId> wanted;
-    for (const ir::Carry& carry : loop.carries)
-      if (live_[carry.result]) wanted.insert(carry.argument);
-    for (bool grown = true; grown;) {
-      grown = false;
-      DeadCode trial(live_.size());
-      ir::Loop copy = loop;
-      trial.body(copy, wanted);
-      for (const ir::Carry& carry : loop.carries)
-        if (trial.live_[carry.argument] && wanted.insert(carry.argument).second) grown = true;
-    }
-    std::erase_if(loop.carries, [&](const ir::Carry& carry) { return !wanted.contains(carry.argument); });
-    body(loop, wanted);
+    std::erase_if(loop.carries, [&](const ir::Carry& carry) { return !needed(carry); });
     std::erase_if(loop.inputs, [&](const ir::StackedInput& input) { return !live_[input.argument]; });
-    for (const ir::Carry& carry : loop.carries) mark(carry.initial);
-    for (const ir::StackedInput& input : loop.inputs) mark(input.source);
-  }
-
-  void body(ir::Loop& loop, const std::set<ArrayId>& wanted) {
     loop.body.results.clear();
-    for (const ir::Carry& carry : loop.carries)
-      if (wanted.contains(carry.argument)) loop.body.results.push_back(carry.next);
+    for (const ir::Carry& carry : loop.carries) loop.body.results.push_back(carry.next);
     for (const ir::StackedOutput& output : loop.outputs) loop.body.results.push_back(output.value);
-    block(loop.body);
-    if (loop.condition) block(*loop.condition);
+    if (loop.condition) drop(*loop.condition);
+    drop(loop.body);
   }
 
-  void trim(ir::Branch& branch) {
+  void trim(ir::Branch& branch) const {
     std::vector<bool> kept;
     for (ArrayId result : branch.results) kept.push_back(live_[result]);
     const auto filter = [&](std::vector<ArrayId>& arrays) {
@@ -114,18 +151,20 @@ class DeadCode {
     filter(branch.results);
     for (Block& inner : branch.blocks) {
       filter(inner.results);
-      block(inner);
+      drop(inner);
     }
-    mark(branch.index);
   }
 
   std::vector<bool> live_;
+  bool grown_ = false;
 };
 
 }  // namespace
 
 void drop_dead_nodes(ir::Program& program) {
-  DeadCode(program.arrays.size()).block(program.body);
+  DeadCode code(program.arrays.size());
+  code.find(program.body);
+  code.drop(program.body);
 }
 
 }  // namespace jaxc::compiler

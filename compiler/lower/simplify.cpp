@@ -22,7 +22,7 @@ using ir::Primitive;
 using ir::Variable;
 using Atoms = std::vector<Atom>;
 
-constexpr std::size_t most_equations = 1'000'000;
+constexpr std::size_t most_equations = 200'000;
 
 /// What all levels of nesting share: the count of equations, and inner jaxprs already simplified.
 struct Shared {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace jaxc::compiler {
 
@@ -236,12 +237,15 @@ NestPlan schedule_nest(const Program& program, const Nest& nest, std::int64_t ve
 }
 
 std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
+  // Enough to be never unrolled, and little enough to be multiplied once more.
+  constexpr std::int64_t most_operations = std::int64_t{1} << 40;
   std::int64_t cost = std::max<std::int64_t>(1, operation_cost(nest.body));
   for (const ScalarOp& op : nest.body.ops) cost += op.opcode == Opcode::read ? 1 : 0;
   if (nest.reduction) cost += operation_cost(nest.reduction->step);
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
     const std::int64_t width = plan.axes[axis].width;
-    cost *= (nest.axes[axis].extent + width - 1) / width;
+    const std::int64_t copies = (nest.axes[axis].extent + width - 1) / width;
+    cost = copies > 0 && cost > most_operations / copies ? most_operations : cost * copies;
   }
   return cost;
 }
@@ -249,7 +253,8 @@ std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
 std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operations, bool& complete) {
   NestPlan single = plan;
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
-    single.axes[axis].width = static_cast<int>(std::max<std::int64_t>(1, nest.axes[axis].extent));
+    single.axes[axis].width =
+        static_cast<int>(std::clamp<std::int64_t>(nest.axes[axis].extent, 1, std::numeric_limits<int>::max()));
   std::int64_t code = nest_operations(nest, single);
   complete = true;
   for (auto axis = plan.order.rbegin(); axis != plan.order.rend(); ++axis) {
@@ -260,7 +265,7 @@ std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operatio
       if (copies > 1) complete = false;
       continue;
     }
-    if (!complete || copies * code > operations) {
+    if (!complete || copies > operations || copies * code > operations) {
       complete = false;
       continue;
     }

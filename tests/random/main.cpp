@@ -55,7 +55,14 @@ int run(const Options& options) {
   std::map<ir::Primitive, std::size_t> counts;
   std::map<std::string, std::size_t> refusals;
   for (std::uint64_t seed = options.seed; seed < options.seed + options.count; ++seed) {
-    const TestProgram program = generate(seed, options.equations);
+    TestProgram program;
+    try {
+      program = generate(seed, options.equations);
+    } catch (const std::exception& error) {
+      ++failed;
+      fmt::print("seed {} FAILED: the evaluator: {}\n", seed, error.what());
+      continue;
+    }
     for (const auto& [primitive, count] : program.counts) counts[primitive] += count;
     const Outcome outcome = check_apart(program, backends);
     comparison += outcome.comparison;
