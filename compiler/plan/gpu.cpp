@@ -405,6 +405,10 @@ class GpuPlanner {
       for (const ArrayId array : ir::arrays_assigned(node)) kernel_of_[array] = current_;
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
         plan_.nests[node.id] = in_kernel(*nest, node.id);
+      } else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind)) {
+        // Where it must copy, it finds elements by dividing their numbers.
+        indexed_[reshape->source] = true;
+        indexed_[reshape->result] = true;
       } else if (const auto* inner = std::get_if<Loop>(&node.kind)) {
         loop(node.id, *inner);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
