@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "commands.h"
 #include "jaxc/error.h"
@@ -26,9 +27,12 @@ int main(int count, char** arguments) {
   } catch (const jaxc::InternalError& error) {
     fmt::print(stderr, "internal error, please report it: {}\n", error.what());
     return 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "error: {}\n", error.what());
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "error: not enough memory for this program\n");
     return 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "internal error, please report it: {}\n", error.what());
+    return 2;
   }
   return exit_code;
 }
