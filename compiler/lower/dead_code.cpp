@@ -1,4 +1,5 @@
 // without_dead_code: one walk from the outputs back, into the bodies of scans.
+#include <algorithm>
 #include <utility>
 
 #include "compiler/lower/simplify.h"
@@ -64,6 +65,11 @@ void prune_scan(Equation& equation, const std::vector<bool>& live) {
   std::vector<bool> inputs;
   for (Variable input : body.inputs) inputs.push_back(read[input.index]);
   for (std::size_t k = 0; k < carries; ++k) inputs[constants + k] = outputs[k];
+  // A body that is needed whole has been pruned when it was written.
+  const auto all = [](const std::vector<bool>& flags) {
+    return std::find(flags.begin(), flags.end(), false) == flags.end();
+  };
+  if (all(inputs) && all(outputs)) return;
   Jaxpr pruned = body;
   pruned.inputs = filtered(body.inputs, inputs);
   pruned.outputs = filtered(body.outputs, outputs);
