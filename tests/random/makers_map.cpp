@@ -36,6 +36,7 @@ std::string map_parameters(Scope& scope, Primitive primitive, DType dtype) {
 }
 
 Value companion(Scope& scope, const Type& type) {
+  if (type.dtype == DType::key) return scope.of_type(type);
   if (scope.random().chance(0.2))
     return literal(type.dtype, scope.random().between(is_unsigned_integer(type.dtype) ? 0 : -6, 6) / 2.0);
   if (scope.random().chance(0.1)) return scope.of_type({type.dtype, {}});
@@ -81,7 +82,7 @@ bool write_select(Scope& scope, Primitive primitive) {
     operands[0] = inside->at(0);
   }
   for (std::int64_t k = 1; k < cases; ++k)
-    operands.push_back(first.dtype() == DType::key ? scope.of_type(first.type()) : companion(scope, first.type()));
+    operands.push_back(companion(scope, first.type()));
   return scope.apply(primitive, {}, operands).has_value();
 }
 
