@@ -76,7 +76,10 @@ OpId log_add_exp(Lowering& lowering, RegionBuilder& builder, OpId a, OpId b) {
 using Combine = std::function<OpId(RegionBuilder&, OpId, OpId)>;
 
 /// Folds along one axis and keeps every prefix: a loop over the axis that carries a slice.
-void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant initial, const Combine& combine) {
+/// `step` makes the next slice from the last one and a slice of the operand.
+using PrefixStep = std::function<ArrayId(ArrayId sum, ArrayId value)>;
+void prefixes(Lowering& lowering, const Equation& equation, const std::function<ArrayId(const Shape&)>& initial,
+              const PrefixStep& step) {
   const Type& type = lowering.type(equation.outputs[0]);
   const int axis = static_cast<int>(equation.parameters.integer("axis"));
   const ArrayId operand = lowering.widened(equation.inputs[0]);
@@ -88,14 +91,48 @@ void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant ini
   form.output_axis = axis;
   Shape slice = lowering.shape(operand);
   slice.erase(slice.begin() + axis);
-  form.carries = {lowering.fill(initial, slice)};
+  form.carries = {initial(slice)};
   const LoopValues values = lowering.loop(form, [&](const LoopArguments& arguments) {
-    const ArrayId next =
-        lowering.map(slice, {arguments.carries[0], arguments.inputs[0]},
-                     [&](RegionBuilder& builder, Axes operands) { return combine(builder, operands[0], operands[1]); });
+    const ArrayId next = step(arguments.carries[0], arguments.inputs[0]);
     return LoopValues{{next}, {next}};
   });
   lowering.define(equation.outputs[0], lowering.rounded(type.dtype, values.outputs[0]));
+}
+
+void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant initial, const Combine& combine) {
+  prefixes(
+      lowering, equation, [&](const Shape& slice) { return lowering.fill(initial, slice); },
+      [&](ArrayId sum, ArrayId value) {
+        return lowering.map(Shape(lowering.shape(sum)), {sum, value}, [&](RegionBuilder& builder, Axes operands) {
+          return combine(builder, operands[0], operands[1]);
+        });
+      });
+}
+
+/// Prefixes of complex products; the last axis holds the parts.
+void complex_prefix_products(Lowering& lowering, const Equation& equation) {
+  const auto first = [](RegionBuilder& builder, Axes axes) {
+    return builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0));
+  };
+  const DType dtype = storage_dtype(lowering.type(equation.inputs[0]).dtype);
+  const auto ones = [&](const Shape& slice) {
+    return lowering.generate(
+        slice, [&](RegionBuilder& builder, Axes axes) { return builder.convert(dtype, first(builder, axes)); });
+  };
+  prefixes(lowering, equation, ones, [&](ArrayId sum, ArrayId value) {
+    return lowering.generate(Shape(lowering.shape(sum)), [&](RegionBuilder& builder, Axes axes) {
+      std::vector<Index> indices = at(axes);
+      const auto part = [&](ArrayId array, std::int64_t number) {
+        indices.back() = fixed(number);
+        return lowering.read(builder, array, indices);
+      };
+      const auto times = [&](std::int64_t k, std::int64_t j) {
+        return builder.binary(Opcode::mul, part(sum, k), part(value, j));
+      };
+      return builder.select(first(builder, axes), builder.binary(Opcode::sub, times(0, 0), times(1, 1)),
+                            builder.binary(Opcode::add, times(0, 1), times(1, 0)));
+    });
+  });
 }
 
 }  // namespace
@@ -174,8 +211,8 @@ void argument_of_extreme(Lowering& lowering, const Equation& equation, bool grea
 
 void prefix_fold(Lowering& lowering, const Equation& equation, Opcode merge) {
   const DType dtype = lowering.type(equation.inputs[0]).dtype;
-  if (is_complex(dtype) && merge != Opcode::add)
-    lowering.fail("takes real numbers, got complex ones; use associative_scan");
+  if (is_complex(dtype) && merge == Opcode::mul) return complex_prefix_products(lowering, equation);
+  if (is_complex(dtype) && merge != Opcode::add) lowering.fail("orders real numbers, got complex ones; compare parts");
   prefix(lowering, equation, identity_of(merge, compute_dtype(dtype)),
          [&](RegionBuilder& builder, OpId sum, OpId value) { return builder.binary(merge, sum, value); });
 }

@@ -135,15 +135,19 @@ std::vector<ArrayId> select_in_windows(Lowering& lowering, const Equation& equat
 void window_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   const Type& type = lowering.type(equation.outputs[0]);
   const Type& from = lowering.type(equation.inputs[0]);
-  if (is_complex(type.dtype)) lowering.fail("folds real numbers, got complex ones; fold the parts");
+  // The parts of complex numbers, along the last axis, are added by themselves.
+  if (is_complex(type.dtype) && merge != Opcode::add)
+    lowering.fail("orders real numbers, got complex ones; compare parts");
   const ir::Window window = ir::window(equation.parameters);
   const std::vector<Slide> slides = slides_of(lowering, window, from.shape, type.shape);
   const DType dtype = compute_dtype(type.dtype);
   const ArrayId operand = lowering.widened(equation.inputs[0]);
-  const ArrayId result =
-      lowering.reduce(type.shape, window.extents, merge, dtype, [&](RegionBuilder& builder, Axes places, Axes offsets) {
+  const std::size_t rank = type.shape.size();
+  const ArrayId result = lowering.reduce(
+      storage_shape(type), window.extents, merge, dtype, [&](RegionBuilder& builder, Axes places, Axes offsets) {
         Reach reach(builder);
-        std::vector<Index> indices = reach_all(reach, slides, places, offsets);
+        std::vector<Index> indices = reach_all(reach, slides, places.first(rank), offsets);
+        for (const OpId part : places.subspan(rank)) indices.push_back(at(part));
         return builder.read(dtype, operand, std::move(indices), reach.inside(),
                             builder.constant(identity_of(merge, dtype)));
       });
@@ -223,13 +227,13 @@ void select_and_gather_add(Lowering& lowering, const Equation& equation) {
 
 // result[batch, output, place] = sum over input features and window offsets of operand * kernel. With feature
 // groups an output reads the input features of its group; with batch groups it reads its group's batches. The
-// output axis is split in (group, output within the group), so that every index is affine.
+// output axis is split in (group, output within the group), so that every index is affine. Complex products have
+// their parts, along a last axis, computed apart.
 void conv_general_dilated(Lowering& lowering, const Equation& equation) {
   const ir::Convolution config = ir::convolution(equation.parameters);
   const Type& operand = lowering.type(equation.inputs[0]);
   const Type& kernel = lowering.type(equation.inputs[1]);
   const Type& type = lowering.type(equation.outputs[0]);
-  if (is_complex(type.dtype)) lowering.fail("convolves real numbers, got complex ones; convolve the parts");
   const DType dtype = compute_dtype(type.dtype);
   const std::int64_t groups = std::max(config.feature_groups, config.batch_groups);
   const std::size_t rank = operand.shape.size();
@@ -241,6 +245,7 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
   Shape shape = type.shape;
   shape[axis_of(config.result_axes, 1)] = outputs;
   shape.push_back(groups);
+  if (is_complex(type.dtype)) shape.push_back(2);
   Shape reduced = {inputs};
   std::vector<Slide> slides;
   for (const auto& [low, high] : config.padding) require_small(lowering, low);
@@ -251,9 +256,10 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
                       operand.shape[axis_of(config.operand_axes, k + 2)],
                       type.shape[axis_of(config.result_axes, k + 2)], window});
   }
-  const Spread spread{type.shape, [&](Axes axes) {
+  const Spread spread{storage_shape(type), [&](Axes axes) {
                         std::vector<Index> indices = at(axes.first(rank));
-                        indices[axis_of(config.result_axes, 1)].terms.push_back({outputs, axes.back()});
+                        indices[axis_of(config.result_axes, 1)].terms.push_back({outputs, axes[rank]});
+                        for (const OpId part : axes.subspan(rank + 1)) indices.push_back(at(part));
                         return indices;
                       }};
   const auto product = [&](RegionBuilder& builder, Axes axes, Axes folded) {
@@ -262,10 +268,10 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
     std::vector<Index> weight(rank);
     from[axis_of(config.operand_axes, 0)] = at(axes[axis_of(config.result_axes, 0)]);
     from[axis_of(config.operand_axes, 1)] = at(folded[0]);
-    if (config.batch_groups > 1) from[axis_of(config.operand_axes, 0)].terms.push_back({batches, axes.back()});
-    if (config.feature_groups > 1) from[axis_of(config.operand_axes, 1)].terms.push_back({inputs, axes.back()});
+    if (config.batch_groups > 1) from[axis_of(config.operand_axes, 0)].terms.push_back({batches, axes[rank]});
+    if (config.feature_groups > 1) from[axis_of(config.operand_axes, 1)].terms.push_back({inputs, axes[rank]});
     weight[axis_of(config.kernel_axes, 0)] = at(axes[axis_of(config.result_axes, 1)]);
-    weight[axis_of(config.kernel_axes, 0)].terms.push_back({outputs, axes.back()});
+    weight[axis_of(config.kernel_axes, 0)].terms.push_back({outputs, axes[rank]});
     weight[axis_of(config.kernel_axes, 1)] = at(folded[0]);
     for (std::size_t k = 0; k + 2 < rank; ++k) {
       const OpId place = axes[axis_of(config.result_axes, k + 2)];
@@ -273,10 +279,20 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
       weight[axis_of(config.kernel_axes, k + 2)] = at(folded[k + 1]);
     }
     const OpId zero = builder.integer(storage_dtype(operand.dtype), 0);
-    const OpId left =
-        lowering.widen(builder, operand.dtype, reach.read(lowering, equation.inputs[0], std::move(from), zero));
-    const OpId right = lowering.element_value(builder, equation.inputs[1], std::move(weight)).real;
-    return builder.binary(Opcode::mul, builder.convert(dtype, left), builder.convert(dtype, right));
+    const auto left = [&](std::vector<Index> indices) {
+      const OpId element = reach.read(lowering, equation.inputs[0], std::move(indices), zero);
+      return builder.convert(dtype, lowering.widen(builder, operand.dtype, element));
+    };
+    const ScalarValue right = lowering.element_value(builder, equation.inputs[1], std::move(weight));
+    const auto times = [&](OpId x, OpId y) { return builder.binary(Opcode::mul, x, builder.convert(dtype, y)); };
+    if (!is_complex(type.dtype)) return times(left(std::move(from)), right.real);
+    from.push_back(fixed(0));
+    const OpId real = left(from);
+    from.back() = fixed(1);
+    const OpId imaginary = left(std::move(from));
+    return builder.select(builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0)),
+                          builder.binary(Opcode::sub, times(real, right.real), times(imaginary, *right.imaginary)),
+                          builder.binary(Opcode::add, times(real, *right.imaginary), times(imaginary, right.real)));
   };
   const ArrayId result = lowering.reduce(shape, reduced, Opcode::add, dtype, product, spread);
   lowering.define(equation.outputs[0], lowering.rounded(type.dtype, result));

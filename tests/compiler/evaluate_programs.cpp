@@ -16,7 +16,7 @@ namespace {
 
 std::vector<std::string> programs() {
   std::vector<std::string> paths;
-  for (const char* folder : {"/conformance", "/extra"}) {
+  for (const char* folder : {"/conformance", "/extra", "/routines"}) {
     const std::filesystem::path directory = std::string(JAXC_TEST_DATA) + folder;
     if (!std::filesystem::exists(directory)) continue;
     for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -60,7 +60,7 @@ TEST_P(Program, EvaluatesAsInJax) {
   const auto inputs = with_types(numbered(data, "in"), jaxpr.input_types());
   const auto want = with_types(numbered(data, "out"), jaxpr.output_types());
   compiler::EvaluateOptions options;
-  const auto threefry = data.metadata.find("jax_threefry_partitionable");
+  const auto threefry = data.metadata.find("threefry_partitionable");
   if (threefry != data.metadata.end()) options.threefry_partitionable = threefry->second == "true";
   const auto got = compiler::evaluate(jaxpr, numbered(data, "const"), inputs, options);
   ASSERT_EQ(got.size(), want.size());

@@ -16,12 +16,13 @@
 namespace jaxc::cpu {
 namespace {
 
-const std::string directory = JAXC_TEST_DATA "/conformance/";
+const std::string directory = JAXC_TEST_DATA "/";
 
 std::vector<std::string> programs() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory))
-    if (entry.path().extension() == ".jaxpr") names.push_back(entry.path().stem());
+  for (const std::string folder : {"conformance", "routines"})
+    for (const auto& entry : std::filesystem::directory_iterator(directory + folder))
+      if (entry.path().extension() == ".jaxpr") names.push_back(folder + "/" + entry.path().stem().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -73,8 +74,11 @@ TEST_P(Conformance, AgreesWithJax) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Conformance, ::testing::ValuesIn(programs()),
-                         [](const auto& program) { return program.param; });
+INSTANTIATE_TEST_SUITE_P(All, Conformance, ::testing::ValuesIn(programs()), [](const auto& program) {
+  std::string name = program.param;
+  std::replace(name.begin(), name.end(), '/', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace jaxc::cpu

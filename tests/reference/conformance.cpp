@@ -19,7 +19,7 @@ namespace {
 
 std::vector<std::string> programs() {
   std::vector<std::string> names;
-  for (const std::string folder : {"conformance", "lowering"})
+  for (const std::string folder : {"conformance", "lowering", "routines"})
     for (const auto& entry : std::filesystem::directory_iterator(JAXC_TEST_DATA "/" + folder))
       if (entry.path().extension() == ".jaxpr") names.push_back(folder + "/" + entry.path().stem().string());
   std::sort(names.begin(), names.end());
@@ -49,7 +49,7 @@ class Conformance : public ::testing::TestWithParam<std::string> {
     inputs_ = numbered(data, "in", jaxpr_.input_types());
     want_ = numbered(data, "out", jaxpr_.output_types());
     tolerance_ = std::stod(data.metadata.at("rtol"));
-    const auto partitionable = data.metadata.find("jax_threefry_partitionable");
+    const auto partitionable = data.metadata.find("threefry_partitionable");
     if (partitionable != data.metadata.end()) options_.threefry_partitionable = partitionable->second == "true";
   }
 

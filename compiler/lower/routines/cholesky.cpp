@@ -6,15 +6,19 @@ namespace jaxc::compiler::lowering {
 
 namespace {
 
+// Column j's step leaves zeros above the diagonal. A pivot that is not positive makes everything NaN, and so do
+// the pivots after it.
 Elements factor(const Items& items, const Elements& matrix, std::int64_t n) {
-  const Elements lower = items.generate(
-      {n, n}, [&](const Point& p) { return select(p[0] < p[1], p.number(0), p.read(matrix, {p[0], p[1]})); });
   const auto step = [&](const Items::Step& step) -> Items::Values {
     const Elements& current = step.carries[0];
+    const auto pivot = [&](const Point& p) {
+      const Scalar j = p.shared(step.position);
+      return p.read(current, {j, j}).real_part();
+    };
     // l[i] = current[i, j] / sqrt(current[j, j]) at and below the diagonal, 0 above.
     const Elements column = items.generate({n}, [&](const Point& p) {
       const Scalar j = p.shared(step.position);
-      const Scalar root = sqrt(p.read(current, {j, j}).real_part());
+      const Scalar root = sqrt(pivot(p));
       const Scalar below = select(p[0] < j, p.number(0), p.read(current, {p[0], j}) / root);
       return select(equal(p[0], j), root, below);
     });
@@ -23,19 +27,12 @@ Elements factor(const Items& items, const Elements& matrix, std::int64_t n) {
       const Scalar old = p.read(current, {p[0], p[1]});
       const Scalar row = p.read(column, {p[0]});
       const Scalar updated = minus_product(old, row, conj(p.read(column, {p[1]})));
-      return select(equal(p[1], j), row, select((j < p[1]) & (p[1] <= p[0]), updated, old));
+      const Scalar value = select(equal(p[1], j), row, select((j < p[1]) & (p[1] <= p[0]), updated, old));
+      return select(p.number(0) < pivot(p), value, value.is_complex() ? complex(p.nan(), p.nan()) : p.nan());
     });
     return {{next}};
   };
-  const Elements factored = items.loop({.name = "cholesky", .trip_count = n, .carries = {lower}}, step).carries[0];
-  // A matrix that is not positive definite gives NaN throughout.
-  const Elements good = items.reduce({}, {n}, Opcode::bit_and, [&](const Point& p) {
-    return p.number(0) < p.read(factored, {p[0], p[0]}).real_part();
-  });
-  return items.generate({n, n}, [&](const Point& p) {
-    const Scalar value = p.read(factored, {p[0], p[1]});
-    return select(p.read(good, {}), value, value.is_complex() ? complex(p.nan(), p.nan()) : p.nan());
-  });
+  return items.loop({.name = "cholesky", .trip_count = n, .carries = {matrix}}, step).carries[0];
 }
 
 }  // namespace

@@ -25,11 +25,12 @@ class Francis {
       return is_complex_ ? complex(one, p.number(0)) : one;
     });
     if (n_ < 2) return {valid(items_, good, matrix, {n_, n_}), valid(items_, good, identity, {n_, n_})};
-    const std::vector<Elements> reduced =
-        items_
-            .loop({.name = "schur", .trip_count = n_ - 2, .carries = {matrix, identity}},
-                  [&](const Items::Step& step) -> Items::Values { return {reduce_column(step)}; })
-            .carries;
+    std::vector<Elements> reduced = {matrix, identity};
+    if (n_ > 2)
+      reduced = items_
+                    .loop({.name = "schur", .trip_count = n_ - 2, .carries = reduced},
+                          [&](const Items::Step& step) -> Items::Values { return {reduce_column(step)}; })
+                    .carries;
     Lowering& lowering = items_.lowering();
     // The last row of the active window, and the steps spent on it.
     const Elements last =

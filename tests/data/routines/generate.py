@@ -197,6 +197,15 @@ def with_scale(values):
     return [value + 1 for value in values]
 
 
+def windows():
+    z = numbers(np.complex64, 2, 3, 8)
+    case("complex_convolution", lambda z, k: (lax.conv(z, k, (1,), "SAME"), lax.conv_general_dilated(
+        z, k[:, :1], (2,), ((1, 2),), (2,), (2,), feature_group_count=3)), z, numbers(np.complex64, 6, 3, 2), rtol=1e-5)
+    case("complex_windows", lambda z: lax.reduce_window(z, 0j, lax.add, (1, 2, 3), (1, 1, 2), "SAME"), z, rtol=1e-5)
+    case("complex_prefixes", lambda z: (lax.cumsum(z, 2), lax.cumprod(z, 2), lax.cumprod(z, 1, reverse=True)), z,
+         rtol=1e-5)
+
+
 def orders():
     z = np.array([1 + 2j, 1 - 2j, 0, -1 + 5j, np.nan + 1j, 1 + np.nan * 1j, 1 - 2j, np.inf], np.complex64)
     case("sort_complex_keys", lambda z: (jnp.sort(z), jnp.argsort(z), lax.sort((z, jnp.arange(8)), num_keys=1)), z, rtol=1e-6)
@@ -206,5 +215,5 @@ def orders():
 
 
 if __name__ == "__main__":
-    for write in (singular_values, fourier, factorizations, general_eigenvalues, orders):
+    for write in (singular_values, fourier, factorizations, general_eigenvalues, orders, windows):
         write()
