@@ -20,8 +20,10 @@ namespace {
 
 std::vector<std::string> programs() {
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(JAXC_TEST_DATA) + "/conformance")) {
-    if (entry.path().extension() == ".jaxpr") paths.push_back(entry.path().string());
+  for (const char* folder : {"/conformance", "/routines"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(JAXC_TEST_DATA) + folder)) {
+      if (entry.path().extension() == ".jaxpr") paths.push_back(entry.path().string());
+    }
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -70,7 +72,7 @@ struct Case {
     want = numbered(data, "out", jaxpr.output_types());
     rtol = std::stod(data.metadata.at("rtol"));
     compiler::LowerOptions options;
-    const auto threefry = data.metadata.find("jax_threefry_partitionable");
+    const auto threefry = data.metadata.find("threefry_partitionable");
     if (threefry != data.metadata.end()) options.threefry_partitionable = threefry->second == "true";
     compiled = compiler::compile(jaxpr, numbered(data, "const", {}), options,
                                  [&](const ir::Program& program) { return compiler::plan_gpu(program, plan_options); });

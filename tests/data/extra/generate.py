@@ -16,15 +16,14 @@ from jax import lax
 jax.config.update("jax_enable_x64", True)
 FOLDER = pathlib.Path(__file__).parent
 RANDOM = np.random.default_rng(0)
-NAMES = {"float16": "F16", "float32": "F32", "float64": "F64", "complex64": "C64", "complex128": "C128", "bool": "BOOL"}
+NAMES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64", "complex64": "C64", "complex128": "C128", "bool": "BOOL"}
 
 
 def plain(value):
-    """The array's numpy form; bfloat16 as the u16 of its bits, keys as u32."""
+    """The array's numpy form; keys as u32."""
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         value = jax.random.key_data(value)
-    array = np.ascontiguousarray(value)
-    return array.view(np.uint16) if array.dtype.name == "bfloat16" else array
+    return np.ascontiguousarray(value)
 
 
 def save(path, arrays, metadata):
@@ -46,7 +45,7 @@ def case(name, function, *inputs, rtol=1e-6, partitionable=True):
         outputs = jax.tree.leaves(jax.jit(function)(*inputs))
     arrays = {f"in{i}": plain(value) for i, value in enumerate(inputs)}
     arrays |= {f"out{i}": plain(value) for i, value in enumerate(outputs)}
-    metadata = {"rtol": repr(rtol), "jax_threefry_partitionable": "true" if partitionable else "false"}
+    metadata = {"rtol": repr(rtol), "threefry_partitionable": "true" if partitionable else "false"}
     (FOLDER / f"{name}.jaxpr").write_text(text + "\n")
     save(FOLDER / f"{name}.safetensors", arrays, metadata)
 
