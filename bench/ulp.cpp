@@ -1,6 +1,8 @@
-// jaxc_ulp: measures the error of f32 functions as the CPU backend runs them, over all arguments or a part of them.
+// jaxc_ulp: measures the error of f32 functions as a backend runs them, over all arguments or a part of them.
 //
-//   jaxc_ulp [--stride N] [--threads N] [FUNCTION...]      every N-th bit pattern; all functions by default
+//   jaxc_ulp [--backend cpu] [--stride N] [--threads N] [FUNCTION...]
+//
+// N-th bit patterns only with --stride; all functions by default.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -90,9 +92,10 @@ Worst measure(const jaxc::Executable& executable, const Row& row, std::uint64_t 
   return worst;
 }
 
-void report(const Row& row, std::uint64_t stride, unsigned thread_count) {
-  const jaxc::Executable executable = jaxc::compile(jaxc::Program::parse(
-      fmt::format("{{ lambda ; a:f32[{}]. let b:f32[{}] = {} a in (b,) }}", block, block, row.name)));
+void report(const Row& row, jaxc::Backend backend, std::uint64_t stride, unsigned thread_count) {
+  const jaxc::Program program = jaxc::Program::parse(
+      fmt::format("{{ lambda ; a:f32[{}]. let b:f32[{}] = {} a in (b,) }}", block, block, row.name));
+  const jaxc::Executable executable = jaxc::compile(program, {.backend = backend});
   std::vector<Worst> parts(thread_count);
   std::vector<std::thread> threads;
   for (unsigned t = 0; t < thread_count; ++t) {
@@ -114,6 +117,7 @@ void report(const Row& row, std::uint64_t stride, unsigned thread_count) {
 int main(int count, char** words) {
   std::uint64_t stride = 1;
   unsigned threads = std::max(1U, std::thread::hardware_concurrency());
+  std::string backend = "cpu";
   std::vector<std::string> names;
   for (int k = 1; k < count; ++k) {
     const std::string word = words[k];
@@ -121,13 +125,16 @@ int main(int count, char** words) {
       stride = std::max(1ULL, std::strtoull(words[++k], nullptr, 10));
     } else if (word == "--threads" && k + 1 < count) {
       threads = static_cast<unsigned>(std::max(1ULL, std::strtoull(words[++k], nullptr, 10)));
+    } else if (word == "--backend" && k + 1 < count) {
+      backend = words[++k];
     } else {
       names.push_back(word);
     }
   }
   try {
     for (const Row& row : rows)
-      if (names.empty() || std::find(names.begin(), names.end(), row.name) != names.end()) report(row, stride, threads);
+      if (names.empty() || std::find(names.begin(), names.end(), row.name) != names.end())
+        report(row, jaxc::backend_from_name(backend), stride, threads);
   } catch (const std::exception& error) {
     fmt::print(stderr, "error: {}\n", error.what());
     return 1;
