@@ -145,8 +145,14 @@ Results acosh(const Application& a) {
 Results atanh(const Application& a) {
   return map_inexact(a, [](auto x) { return std::atanh(x); });
 }
+// On the cut below zero, sqrt ignores the sign of a zero imaginary part and rsqrt obeys it, as in XLA.
 Results sqrt(const Application& a) {
-  return map_inexact(a, [](auto x) { return std::sqrt(x); });
+  return map_inexact(a, [](auto x) {
+    if constexpr (is_complex_value<decltype(x)>) {
+      if (x.imag() == 0 && x.real() < 0) x.imag(0);
+    }
+    return std::sqrt(x);
+  });
 }
 Results rsqrt(const Application& a) {
   return map_inexact(a, [](auto x) { return decltype(x)(1) / std::sqrt(x); });

@@ -87,10 +87,15 @@ class ComplexCode {
   }
   Number logarithm(Number a) { return {call("log", {magnitude(a)}), call("atan2", {a.imaginary, a.real})}; }
 
-  Number square_root(Number a) {
+  /// On the cut below zero, sqrt ignores the sign of a zero imaginary part and 1 / sqrt obeys it, as in XLA.
+  Number square_root(Number a, bool signed_zero = false) {
     const OpId root = sqrt(mul(number(0.5), add(abs(a.real), magnitude(a))));
     const OpId other = div(a.imaginary, mul(number(2), root));
-    const OpId below = builder_.binary(Opcode::lt, a.imaginary, number(0));
+    OpId below = builder_.binary(Opcode::lt, a.imaginary, number(0));
+    if (signed_zero) {
+      const OpId inverse = div(number(1), a.imaginary);
+      below = builder_.binary(Opcode::bit_or, below, builder_.binary(Opcode::lt, inverse, number(0)));
+    }
     const Number left = {abs(other), builder_.select(below, neg(root), root)};
     const Number value = select(builder_.binary(Opcode::lt, a.real, number(0)), left, {root, other});
     return select(is_zero(a), {number(0), a.imaginary}, value);
@@ -186,7 +191,7 @@ ScalarValue complex_value(Lowering& lowering, RegionBuilder& builder, const Equa
     case Primitive::sqrt:
       return whole(code.square_root(a));
     case Primitive::rsqrt:
-      return whole(code.quotient(code.one(), code.square_root(a)));
+      return whole(code.quotient(code.one(), code.square_root(a, true)));
     case Primitive::square:
       return whole(code.product(a, a));
     case Primitive::integer_pow:
