@@ -108,7 +108,8 @@ Results imag(const Application& a) {
   return complex_parts(a, [](std::complex<double> x) { return x.imag(); });
 }
 Results conj(const Application& a) {
-  return complex_parts(a, [](std::complex<double> x) { return std::conj(x); });
+  const bool real = !is_complex(a.operands[0].type().dtype);
+  return complex_parts(a, [real](std::complex<double> x) { return real ? x : std::conj(x); });
 }
 Results complex(const Application& a) {
   return map_elements<double>(a, [](double real, double imaginary) { return std::complex<double>(real, imaginary); });
