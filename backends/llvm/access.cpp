@@ -199,7 +199,12 @@ Value* Arrays::load_invariant(ir::ArrayId array, const ElementNumber& number, co
   const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
   code_.builder.SetInsertPoint(loop_lanes->begin->getTerminator());
   LoopLanes* const lanes_of_loop = std::exchange(loop_lanes, nullptr);
-  Value* loaded = load(array, number, lanes);
+  Lanes gathered = lanes;  // once a tile, the shortest code is best: a gather, which a mask asks for
+  if (number.lanes[1] - number.lanes[0] != 1) {
+    if (gathered.mask == nullptr) gathered.mask = code_.first_lanes(lanes.width, lanes.width);
+    gathered.valid = gathered.width;
+  }
+  Value* loaded = load(array, number, gathered);
   loop_lanes = lanes_of_loop;
   return known = loaded;
 }
