@@ -14,7 +14,7 @@ import sys
 import time
 
 TUNED = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=1000000000"
-ROUNDS = 5
+ROUNDS = 3
 
 
 def export_all(folder, wanted):
@@ -67,7 +67,7 @@ def run_xla(wanted, tuned):
 def run_native(binary, folder, wanted):
     command = [binary, str(folder), "--benchmark_format=json", "--benchmark_min_time=0.2", f"--benchmark_filter={wanted}"]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return {row["name"]: row["ns_per_step"] * 1e9 for row in result["benchmarks"]}
+    return {row["name"]: row["ns_per_step"] for row in result["benchmarks"]}
 
 
 def main():
