@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <sstream>
 
 #include "compiler/pipeline.h"
@@ -61,7 +62,9 @@ TEST_P(Conformance, AgreesWithJax) {
   for (const Array& output : want) types.push_back(output.type());
   const std::vector<Array> inputs = numbered("in");
   const double rtol = std::stod(data.metadata.at("rtol"));
-  for (const Variant& variant : variants) {
+  // The many small programs of routines differ in what they compute, not in how they are planned.
+  const bool is_routine = GetParam().starts_with("routines/");
+  for (const Variant& variant : std::span(variants).first(is_routine ? 1 : variants.size())) {
     const compiler::Compilation compiled =
         compiler::compile(jaxpr, numbered("const"), options,
                           [&](const ir::Program& program) { return compiler::plan_cpu(program, variant.options); });
