@@ -35,12 +35,5 @@ TEST(Evaluate, NamesWhatIsNotInTheText) {
       "jit: its jaxpr has 1 constants without values; export them as operands");
 }
 
-TEST(Evaluate, NamesWhatIsNotSupported) {
-  const Array matrix = Array::of<float>({1, 1}, {1.0f});
-  EXPECT_EQ(
-      complaint("{ lambda ; a:f32[1,1]. let b:f32[1,1] = schur[compute_schur_vectors=False] a in (b,) }", {matrix}),
-      "evaluate schur: not supported yet");
-}
-
 }  // namespace
 }  // namespace jaxc
