@@ -17,16 +17,4 @@ const Record& record(ir::Primitive primitive) {
   return *table[static_cast<std::size_t>(primitive)];
 }
 
-Gaps count_gaps() {
-  Gaps gaps;
-  for (const Record* row : table) {
-    gaps.evaluate += row->evaluate.missing();
-    gaps.lower += row->lower.missing();
-    gaps.batch += row->batch.missing();
-    gaps.jvp += row->jvp.missing();
-    gaps.transpose += row->transpose.missing();
-  }
-  return gaps;
-}
-
 }  // namespace jaxc::compiler

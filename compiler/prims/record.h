@@ -122,14 +122,4 @@ JAXC_PRIMITIVES(JAXC_RECORD)
 
 const Record& record(ir::Primitive primitive);
 
-/// How many primitives have a named gap in each column.
-struct Gaps {
-  std::size_t evaluate = 0;
-  std::size_t lower = 0;
-  std::size_t batch = 0;
-  std::size_t jvp = 0;
-  std::size_t transpose = 0;
-};
-Gaps count_gaps();
-
 }  // namespace jaxc::compiler
