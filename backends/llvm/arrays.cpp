@@ -121,7 +121,7 @@ void Arrays::bind(Value* inputs, Value* outputs, Value* constants, Value* scratc
         throw InternalError("cpu: a plan for the CPU has no shared memory");
     }
   }
-  make_scopes();
+  if (scopes_.empty()) make_scopes();
   for (ir::ArrayId array = 0; array < pointers_.size(); ++array)
     if (placement(array).loop_strides.empty()) refresh(array);
 }

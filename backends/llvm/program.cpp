@@ -5,6 +5,7 @@
 
 #include "backends/llvm/jit.h"
 #include "backends/llvm/nest.h"
+#include "backends/llvm/parts.h"
 #include "jaxc/error.h"
 
 namespace jaxc::cpu {
@@ -17,13 +18,16 @@ namespace {
 constexpr std::int64_t streamed_bytes = std::int64_t{16} << 20;
 constexpr std::int64_t streamed_alignment = 64;
 
+/// Nodes of one function: LLVM takes longer for each when there are many more.
+constexpr std::size_t part_weight = 64;
+
 }  // namespace
 
-void ProgramEmitter::emit() {
+llvm::Function* ProgramEmitter::begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage) {
   llvm::IRBuilder<>& builder = code_.builder;
   llvm::Type* pointer = builder.getPtrTy();
   auto* type = llvm::FunctionType::get(builder.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
-  llvm::Function* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, entry_name, code_.module);
+  llvm::Function* function = llvm::Function::Create(type, linkage, name, code_.module);
   function->addFnAttr(llvm::Attribute::NoUnwind);
   function->addFnAttr("prefer-vector-width", std::to_string(code_.vector_bits));
   function->addFnAttr("min-legal-vector-width", std::to_string(code_.vector_bits));
@@ -31,10 +35,32 @@ void ProgramEmitter::emit() {
     function->addParamAttr(k, llvm::Attribute::NoAlias);
     function->addParamAttr(k, llvm::Attribute::NoCapture);
   }
-  code_.entry = function;
   builder.SetInsertPoint(llvm::BasicBlock::Create(code_.context, "entry", function));
-  arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3));
-  block(code_.program.body);
+  return function;
+}
+
+void ProgramEmitter::emit() {
+  llvm::IRBuilder<>& builder = code_.builder;
+  const std::vector<ir::Node>& nodes = code_.program.body.nodes;
+  const auto run = [&](llvm::Function* function, std::size_t begin, std::size_t end) {
+    code_.entry = function;
+    code_.harmless = nullptr;
+    arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3));
+    for (std::size_t k = begin; k < end; ++k) node(nodes[k]);
+    builder.CreateRetVoid();
+  };
+  const std::vector<std::size_t> ends = parts(code_.program, code_.plan, part_weight);
+  if (ends.size() == 1) return run(begin_function(entry_name, llvm::Function::ExternalLinkage), 0, nodes.size());
+  std::vector<llvm::Function*> functions;
+  std::size_t begin = 0;
+  for (std::size_t end : ends) {
+    functions.push_back(begin_function("part", llvm::Function::InternalLinkage));
+    run(functions.back(), begin, end);
+    begin = end;
+  }
+  llvm::Function* entry = begin_function(entry_name, llvm::Function::ExternalLinkage);
+  for (llvm::Function* function : functions)
+    builder.CreateCall(function, {entry->getArg(0), entry->getArg(1), entry->getArg(2), entry->getArg(3)});
   builder.CreateRetVoid();
 }
 

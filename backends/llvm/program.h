@@ -16,6 +16,8 @@ class ProgramEmitter {
   void emit();
 
  private:
+  /// A function with the entry point's parameters; code goes to its first block.
+  llvm::Function* begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage);
   void block(const ir::Block& block);
   void node(const ir::Node& node);
   void nest(const ir::Node& node, const ir::Nest& nest);
