@@ -81,8 +81,7 @@ bool write_select(Scope& scope, Primitive primitive) {
     if (!inside) return false;
     operands[0] = inside->at(0);
   }
-  for (std::int64_t k = 1; k < cases; ++k)
-    operands.push_back(companion(scope, first.type()));
+  for (std::int64_t k = 1; k < cases; ++k) operands.push_back(companion(scope, first.type()));
   return scope.apply(primitive, {}, operands).has_value();
 }
 
