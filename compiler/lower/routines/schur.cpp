@@ -16,7 +16,8 @@ struct Corner {
 
 class Francis {
  public:
-  Francis(const Items& items, std::int64_t n, bool is_complex) : items_(items), n_(n), is_complex_(is_complex) {}
+  Francis(const Items& items, std::int64_t n, bool is_complex)
+      : items_(items), n_(n), width_(std::min<std::int64_t>(n, 3)), is_complex_(is_complex) {}
 
   Schur run(const Elements& matrix) const {
     const Elements good = finite(items_, matrix, n_, n_);
@@ -210,7 +211,7 @@ class Francis {
     const Elements steps = items_.generate({}, [&](const Point& p) {
       return select(equal(p.read(last, {}), p.read(carries[2], {})), shift(p, p.read(carries[3], {}), 1), p.integer(0));
     });
-    const Elements start = items_.generate({3}, [&](const Point& p) {
+    const Elements start = items_.generate({width_}, [&](const Point& p) {
       const Scalar exceptional = equal(binary(Opcode::rem, p.read(steps, {}), p.integer(10)), p.integer(9));
       return start_vector(p, h, p.read(first, {}), p.read(last, {}), exceptional);
     });
@@ -237,18 +238,18 @@ class Francis {
       const Scalar s = p.shared(step.position);
       return (p.read(first, {}) <= s) & (s < p.read(last, {}));
     };
-    const Elements x = items_.generate({3}, [&](const Point& p) {
+    const Elements x = items_.generate({width_}, [&](const Point& p) {
       const Scalar s = p.shared(step.position);
       const Scalar chased = p.read(h, {clamped(p, row(p, p[0])), clamped(p, shift(p, s, -1))});
       const Scalar value = select(equal(s, p.read(first, {})), p.read(start, {p[0]}), chased);
       return select(active(p) & (row(p, p[0]) <= p.read(last, {})), value, p.number(0));
     });
     const Elements head = items_.generate({}, [&](const Point& p) { return p.read(x, {0}); });
-    const Reflection r = reflection(x, head, 3, [](const Point& p) { return is_zero(p[0]); });
-    const Elements w = items_.sum({n_}, {3}, [&](const Point& p) {
+    const Reflection r = reflection(x, head, width_, [](const Point& p) { return is_zero(p[0]); });
+    const Elements w = items_.sum({n_}, {width_}, [&](const Point& p) {
       return conj(p.read(r.vector, {p[1]})) * p.read(h, {clamped(p, row(p, p[1])), p[0]});
     });
-    const Elements left = items_.update(h, {3, n_}, [&](const Point& p) {
+    const Elements left = items_.update(h, {width_, n_}, [&](const Point& p) {
       const Scalar old = p.read(h, {clamped(p, row(p, p[0])), p[1]});
       const Scalar scaled = conj(p.read(r.tau, {})) * p.read(w, {p[1]});
       const Scalar value = minus_product(old, p.read(r.vector, {p[0]}), scaled);
@@ -259,10 +260,10 @@ class Francis {
           select(annihilated & (p.read(first, {}) <= p[1]), p.number(0), kept), {row(p, p[0]), p[1]}, inside(p, p[0])};
     });
     const auto right = [&](const Elements& matrix, bool splits) {
-      const Elements u = items_.sum({n_}, {3}, [&](const Point& p) {
+      const Elements u = items_.sum({n_}, {width_}, [&](const Point& p) {
         return p.read(matrix, {p[0], clamped(p, row(p, p[1]))}) * p.read(r.vector, {p[1]});
       });
-      return items_.update(matrix, {n_, 3}, [&](const Point& p) {
+      return items_.update(matrix, {n_, width_}, [&](const Point& p) {
         const Scalar old = p.read(matrix, {p[0], clamped(p, row(p, p[1]))});
         const Scalar scaled = p.read(r.tau, {}) * conj(p.read(r.vector, {p[1]}));
         const Scalar value = minus_product(old, p.read(u, {p[0]}), scaled);
@@ -276,6 +277,7 @@ class Francis {
 
   const Items& items_;
   std::int64_t n_;
+  std::int64_t width_;  ///< rows of the bulge
   bool is_complex_;
 };
 
