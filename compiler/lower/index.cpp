@@ -168,6 +168,17 @@ std::optional<ir::Region> combination(Lowering& lowering, ir::Primitive primitiv
   return builder.finish({result});
 }
 
+// The function of a plain scatter that computes with the old element, as x.at[i].apply(f) makes; null where the
+// new element is stored as it is.
+ir::JaxprPointer applied_function(const Equation& equation) {
+  if (equation.primitive != ir::Primitive::scatter) return nullptr;
+  const ir::Parameter* parameter = equation.parameters.find("update_jaxpr");
+  const auto* jaxpr = parameter == nullptr ? nullptr : std::get_if<ir::JaxprPointer>(&parameter->value);
+  if (jaxpr == nullptr || *jaxpr == nullptr || (*jaxpr)->inputs.size() != 2) return nullptr;
+  const auto* stored = std::get_if<ir::Variable>(&(*jaxpr)->outputs.at(0));
+  return stored != nullptr && *stored == (*jaxpr)->inputs[1] ? nullptr : *jaxpr;
+}
+
 }  // namespace
 
 void dynamic_slice(Lowering& lowering, const Equation& equation) {
@@ -265,6 +276,8 @@ void scatter(Lowering& lowering, const Equation& equation) {
   const ArrayId base = lowering.array(equation.inputs[0]);
   if (element_count(operand.shape) == 0) return lowering.define(equation.outputs[0], base);
   const bool unique = equation.parameters.boolean_or("unique_indices", false);
+  std::optional<ir::Region> combine = combination(lowering, equation.primitive, operand.dtype);
+  if (const ir::JaxprPointer applied = applied_function(equation)) combine = lowering.region(*applied);
   lowering.define(equation.outputs[0],
                   lowering.update(
                       base, storage_shape(updates),
@@ -274,7 +287,7 @@ void scatter(Lowering& lowering, const Equation& equation) {
                         return Store{lowering.element(builder, equation.inputs[2], at(axes)), std::move(found.indices),
                                      found.inside};
                       },
-                      combination(lowering, equation.primitive, operand.dtype),
+                      combine,
                       [&](std::size_t axis) {
                         return !unique && axis < updates.shape.size() && meets[axis] && updates.shape[axis] != 1;
                       }));
