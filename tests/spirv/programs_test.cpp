@@ -18,18 +18,11 @@
 namespace jaxc::spirv {
 namespace {
 
-// A known defect: general eigenproblems and Schur forms of 2x2 matrices are wrong on lavapipe.
-bool is_known_defect(const std::string& name) {
-  return name.starts_with("eig_") ? name.ends_with("2x2") || name == "eig_rotation"
-                                  : name == "schur_c64_2" || name == "schur_c128_2";
-}
-
 std::vector<std::string> programs() {
   std::vector<std::string> paths;
   for (const char* folder : {"/conformance", "/routines"}) {
     for (const auto& entry : std::filesystem::directory_iterator(std::string(JAXC_TEST_DATA) + folder)) {
-      if (entry.path().extension() == ".jaxpr" && !is_known_defect(entry.path().stem().string()))
-        paths.push_back(entry.path().string());
+      if (entry.path().extension() == ".jaxpr") paths.push_back(entry.path().string());
     }
   }
   std::sort(paths.begin(), paths.end());
