@@ -206,7 +206,7 @@ stage_asan() {
   one "a build without Vulkan says that the GPU is absent" grep -q "^no gpu: " \
     <(build/asan/tools/jaxc devices 2>&1)
   test_options=()
-  googletests build/asan/tests test_ir test_compiler test_reference
+  googletests build/asan/tests test_ir test_compiler test_reference test_llvm test_session
 }
 
 # fuzz NAME: one fuzzer, from the programs and data of the tests.
