@@ -64,7 +64,11 @@ class CpuPlanner {
     std::int64_t stack = 0;
     const auto choose = [&](std::uint32_t k) { return choose_storage(live, classes, k, stack); };
     place_arrays(program_, classes, choose, plan_);
-    place_lanes(classes);
+    const LaneDimensions dimensions = [&](ArrayId array) -> std::optional<std::vector<int>> {
+      if (lanes_of_[array] == 0) return std::nullopt;
+      return lane_dimensions(array);
+    };
+    place_lanes(program_, classes, dimensions, plan_);
     ir::visit_nodes(program_.body, [&](const Node& node) {
       if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         LoopPlan& loop_plan = plan_.loops[node.id];
@@ -126,48 +130,6 @@ class CpuPlanner {
     lanes_of_[loop.position] = current_lanes_;
     for (const ir::Carry& carry : loop.carries) lanes_of_[carry.argument] = current_lanes_;
     for (const ir::StackedInput& input : loop.inputs) lanes_of_[input.argument] = current_lanes_;
-  }
-
-  // Arrays of loops in lanes get their lane dimensions; private ones hold one lane's part.
-  void place_lanes(const StorageClasses& classes) {
-    std::vector<bool> done(program_.arrays.size(), false);
-    for (ArrayId array = 0; array < program_.arrays.size(); ++array)
-      if (lanes_of_[array] != 0 && is_private(array)) plan_.buffers[plan_.placements[array].buffer].bytes = 0;
-    for (ArrayId array = 0; array < program_.arrays.size(); ++array) place_lane(classes, array, done);
-  }
-
-  bool is_private(ArrayId array) const {
-    const Storage storage = plan_.buffers[plan_.placements[array].buffer].storage;
-    return storage == Storage::stack || storage == Storage::registers;
-  }
-
-  void place_lane(const StorageClasses& classes, ArrayId array, std::vector<bool>& done) {
-    if (done[array] || lanes_of_[array] == 0) return;
-    done[array] = true;
-    ir::Placement& placement = plan_.placements[array];
-    const std::vector<int> dimensions = lane_dimensions(array);
-    placement.lane_dimensions = dimensions;
-    if (!is_private(array)) return;
-    const FixedHome& home = classes.homes[classes.class_of[array]];
-    if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
-      place_lane(classes, home.whole, done);
-      const ir::Placement& whole = plan_.placements[home.whole];
-      placement.strides = whole.strides;
-      placement.strides.erase(placement.strides.begin() + home.axis);
-      placement.loop_strides = whole.loop_strides;
-      placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
-      return;
-    }
-    std::int64_t count = 1;
-    const Shape& shape = program_.arrays[array].shape;
-    for (std::size_t k = shape.size(); k-- > 0;) {
-      const bool lane = std::find(dimensions.begin(), dimensions.end(), static_cast<int>(k)) != dimensions.end();
-      placement.strides[k] = lane ? 0 : count;
-      if (!lane) count *= shape[k];
-    }
-    ir::Buffer& buffer = plan_.buffers[placement.buffer];
-    buffer.bytes =
-        std::max(buffer.bytes, count * static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype)));
   }
 
   // ---- Schedules.

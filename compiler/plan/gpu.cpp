@@ -80,7 +80,7 @@ class GpuPlanner {
       }
     }
     place_arrays(program_, classes, [&](std::uint32_t k) { return choose_storage(classes, k); }, plan_);
-    place_lanes(classes);
+    place_lanes(program_, classes, [&](ArrayId array) { return lane_dimensions(array); }, plan_);
     ir::visit_nodes(program_.body, [&](const Node& node) {
       const auto* loop = std::get_if<Loop>(&node.kind);
       if (loop == nullptr) return;
@@ -126,43 +126,6 @@ class GpuPlanner {
     const std::uint32_t kernel = kernel_of_[array];
     if (kernel == 0) return false;
     return lane_bytes(array) <= (kernels_[kernel].registers ? options_.private_bytes : options_.shared_bytes / 2);
-  }
-
-  /// Gives arrays of loops in lanes their lane dimensions, and private ones the size of one lane's part.
-  void place_lanes(const StorageClasses& classes) {
-    std::vector<bool> done(program_.arrays.size(), false);
-    for (ir::Buffer& buffer : plan_.buffers) {
-      if (buffer.storage == Storage::stack || buffer.storage == Storage::registers) buffer.bytes = 0;
-    }
-    for (ArrayId array = 0; array < program_.arrays.size(); ++array) place_lane(classes, array, done);
-  }
-
-  void place_lane(const StorageClasses& classes, ArrayId array, std::vector<bool>& done) {
-    if (done[array]) return;
-    done[array] = true;
-    ir::Placement& placement = plan_.placements[array];
-    ir::Buffer& buffer = plan_.buffers[placement.buffer];
-    const std::vector<int> dimensions = lane_dimensions(array);
-    if (!dimensions.empty()) placement.lane_dimensions = dimensions;
-    if (buffer.storage != Storage::stack && buffer.storage != Storage::registers) return;
-    const FixedHome& home = classes.homes[classes.class_of[array]];
-    if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
-      place_lane(classes, home.whole, done);
-      const ir::Placement& whole = plan_.placements[home.whole];
-      placement.strides = whole.strides;
-      placement.strides.erase(placement.strides.begin() + home.axis);
-      placement.loop_strides = whole.loop_strides;
-      placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
-      return;
-    }
-    const Shape shape = lane_shape(array, dimensions);
-    std::int64_t count = 1;
-    for (std::size_t k = shape.size(); k-- > 0; count *= shape[k]) placement.strides[k] = count;
-    for (const int dimension : dimensions) {
-      if (dimension >= 0) placement.strides[static_cast<std::size_t>(dimension)] = 0;
-    }
-    buffer.bytes =
-        std::max(buffer.bytes, count * static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype)));
   }
 
   void top_level(const Block& block) {

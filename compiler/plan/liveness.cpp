@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "ir/overloaded.h"
+
 namespace jaxc::compiler {
 
 namespace {
@@ -25,11 +27,6 @@ using ir::Routine;
 using ir::ScalarOp;
 using ir::StackedInput;
 using ir::StackedOutput;
-
-template <typename... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
 
 class Walk {
  public:
@@ -88,7 +85,7 @@ class Walk {
   void uses(const Block& block) {
     for (const Node& node : block.nodes) {
       const NodeMoments& at = result_.moments[node.id];
-      std::visit(Overloaded{
+      std::visit(ir::Overloaded{
                      [&](const Nest& nest) { uses(nest, at); },
                      [&](const Reshape& reshape) {
                        use(reshape.source, at.begin);

@@ -25,6 +25,14 @@ std::int64_t aligned(std::int64_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }
 
+/// Makes a placement the slice of `whole` that moves with its loop's position.
+void view(Placement& placement, const Placement& whole, const FixedHome& home) {
+  placement.strides = whole.strides;
+  placement.strides.erase(placement.strides.begin() + home.axis);
+  placement.loop_strides = whole.loop_strides;
+  placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
+}
+
 class Placer {
  public:
   Placer(const Program& program, const StorageClasses& classes, const ChooseStorage& choose, Plan& plan)
@@ -34,6 +42,7 @@ class Placer {
     plan_.placements.resize(program_.arrays.size());
     done_.assign(program_.arrays.size(), false);
     buffer_of_.assign(classes_.members.size(), std::nullopt);
+    rows_.assign(classes_.members.size(), 0);
     for (std::uint32_t k = 0; k < classes_.members.size(); ++k)
       if (!classes_.members[k].empty()) make_buffer(k);
     pack_scratch();
@@ -63,7 +72,6 @@ class Placer {
         row = choice.row;
       }
     }
-    rows_.resize(classes_.members.size(), 0);
     rows_[storage_class] = row;
     for (ArrayId member : classes_.members[storage_class]) {
       const Shape& shape = program_.arrays[member].shape;
@@ -112,8 +120,7 @@ class Placer {
     if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
       const Placement whole = place(home.whole);
       placement = whole;
-      placement.strides.erase(placement.strides.begin() + home.axis);
-      placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
+      view(placement, whole, home);
       if (placement.strides.size() != program_.arrays[array].shape.size())
         throw InternalError("placement: a slice's shape is not its array's without the axis");
     } else {
@@ -132,7 +139,65 @@ class Placer {
   std::vector<std::optional<BufferId>> buffer_of_;  ///< by class
 };
 
+/// Narrows private storage to one lane, views of a private array after the array.
+class LanePlacer {
+ public:
+  LanePlacer(const Program& program, const StorageClasses& classes, const LaneDimensions& lane_dimensions, Plan& plan)
+      : program_(program), classes_(classes), lane_dimensions_(lane_dimensions), plan_(plan) {}
+
+  void run() {
+    done_.assign(program_.arrays.size(), false);
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array)
+      if (is_private(array) && lane_dimensions_(array)) buffer_of(array).bytes = 0;
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array) place(array);
+  }
+
+ private:
+  Buffer& buffer_of(ArrayId array) { return plan_.buffers[plan_.placements[array].buffer]; }
+
+  bool is_private(ArrayId array) {
+    const Storage storage = buffer_of(array).storage;
+    return storage == Storage::stack || storage == Storage::registers;
+  }
+
+  void place(ArrayId array) {
+    if (done_[array]) return;
+    const std::optional<std::vector<int>> dimensions = lane_dimensions_(array);
+    if (!dimensions) return;
+    done_[array] = true;
+    Placement& placement = plan_.placements[array];
+    placement.lane_dimensions = *dimensions;
+    if (!is_private(array)) return;
+    const FixedHome& home = classes_.homes[classes_.class_of[array]];
+    if (home.kind == FixedHome::Kind::slice || home.kind == FixedHome::Kind::stacked) {
+      place(home.whole);
+      view(placement, plan_.placements[home.whole], home);
+      return;
+    }
+    const Shape& shape = program_.arrays[array].shape;
+    std::int64_t count = 1;
+    for (std::size_t k = shape.size(); k-- > 0;) {
+      const bool lane = std::find(dimensions->begin(), dimensions->end(), static_cast<int>(k)) != dimensions->end();
+      placement.strides[k] = lane ? 0 : count;
+      if (!lane) count *= shape[k];
+    }
+    const auto bytes = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
+    buffer_of(array).bytes = std::max(buffer_of(array).bytes, count * bytes);
+  }
+
+  const Program& program_;
+  const StorageClasses& classes_;
+  const LaneDimensions& lane_dimensions_;
+  Plan& plan_;
+  std::vector<bool> done_;
+};
+
 }  // namespace
+
+void place_lanes(const Program& program, const StorageClasses& classes, const LaneDimensions& lane_dimensions,
+                 Plan& plan) {
+  LanePlacer(program, classes, lane_dimensions, plan).run();
+}
 
 void place_arrays(const Program& program, const StorageClasses& classes, const ChooseStorage& choose, Plan& plan) {
   Placer(program, classes, choose, plan).run();

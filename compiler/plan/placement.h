@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <vector>
 
 #include "compiler/plan/coalesce.h"
 #include "ir/plan.h"
@@ -20,5 +22,12 @@ using ChooseStorage = std::function<StorageChoice(std::uint32_t storage_class)>;
 /// share memory, packed first fit by decreasing size.
 void place_arrays(const ir::Program& program, const StorageClasses& classes, const ChooseStorage& choose,
                   ir::Plan& plan);
+
+/// The dimension (or -1) of an array that is each lane axis of its loop; nothing for arrays outside loops in lanes.
+using LaneDimensions = std::function<std::optional<std::vector<int>>(ir::ArrayId)>;
+
+/// Gives arrays of loops in lanes their lane dimensions, and private ones the strides and size of one lane's part.
+void place_lanes(const ir::Program& program, const StorageClasses& classes, const LaneDimensions& lane_dimensions,
+                 ir::Plan& plan);
 
 }  // namespace jaxc::compiler
