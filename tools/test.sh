@@ -82,7 +82,8 @@ googletests() {
     status=$?
     good=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
     bad=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | tail -n 1)
-    if [ "$status" -ne 0 ] && [ -z "$bad" ]; then bad=1; fi
+    # A program that dies, or that ran no test, has failed.
+    if [ -z "$bad" ] && { [ "$status" -ne 0 ] || [ "${good:-0}" -eq 0 ]; }; then bad=1; fi
     count "${good:-0}" "${bad:-0}"
     echo "  $label: ${good:-0} passed, ${bad:-0} failed"
   done
