@@ -365,7 +365,7 @@ std::string print(const Jaxpr& jaxpr) {
 }
 
 std::string describe(const Jaxpr& jaxpr, const Equation& equation) {
-  const std::string text = Printer(true).equation_text(jaxpr, equation);
+  std::string text = Printer(true).equation_text(jaxpr, equation);
   if (equation.location.line == 0) return text;
   return fmt::format("line {}:{}: {}", equation.location.line, equation.location.column, text);
 }
