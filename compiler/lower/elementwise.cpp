@@ -46,7 +46,8 @@ ir::ArrayId Lowering::widened(const ir::Atom& atom) {
 
 ScalarValue Lowering::element_value(RegionBuilder& builder, const ir::Atom& atom, std::vector<Index> indices) {
   const DType dtype = type(atom).dtype;
-  if (!is_complex(dtype)) return {widen(builder, dtype, element(builder, atom, std::move(indices)))};
+  if (!is_complex(dtype) && dtype != DType::key)
+    return {widen(builder, dtype, element(builder, atom, std::move(indices)))};
   indices.push_back(fixed(0));
   const OpId real = element(builder, atom, indices);
   indices.back() = fixed(1);
@@ -64,7 +65,6 @@ ScalarValue Lowering::load(RegionBuilder& builder, const ir::Atom& atom, std::sp
   }
   std::vector<Index> indices;
   for (std::size_t k = 0; k < type.shape.size(); ++k) indices.push_back(type.shape[k] == 1 ? fixed(0) : at(axes[k]));
-  if (type.dtype == DType::key) indices.push_back(at(axes.back()));
   return element_value(builder, atom, std::move(indices));
 }
 

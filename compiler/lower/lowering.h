@@ -45,7 +45,8 @@ std::vector<ir::Index> at(std::span<const ir::OpId> ops);
 /// The value that `merge` (add, mul, min, max, bit_and, bit_or, bit_xor) leaves others unchanged with.
 ir::ScalarConstant identity_of(ir::Opcode merge, DType dtype);
 
-/// A scalar during lowering of elementwise code, in compute_dtype; complex numbers have both parts.
+/// A scalar during lowering of elementwise code, in compute_dtype; complex numbers have both parts, and keys both
+/// words.
 struct ScalarValue {
   ir::OpId real = 0;
   std::optional<ir::OpId> imaginary = std::nullopt;
@@ -122,7 +123,8 @@ class Lowering {
   std::vector<ir::ArrayId> arrays(std::span<const ir::Atom> atoms);
   /// One element of an operand in storage form; a literal is a constant and needs no array.
   ir::OpId element(ir::RegionBuilder& builder, const ir::Atom& atom, std::vector<ir::Index> indices);
-  /// One element of an operand in compute_dtype; `indices` have none for a complex number's part.
+  /// One element of an operand in compute_dtype; `indices` have none for a complex number's part or a key's
+  /// word.
   ScalarValue element_value(ir::RegionBuilder& builder, const ir::Atom& atom, std::vector<ir::Index> indices);
   /// An array of compute_dtype rounded to `dtype`, in storage form; the array itself where they are the same.
   ir::ArrayId rounded(DType dtype, ir::ArrayId array);
@@ -205,7 +207,8 @@ class Lowering {
   std::vector<ir::ArrayId> branch(ir::ArrayId index, std::span<const std::function<std::vector<ir::ArrayId>()>> blocks);
   /// A named computation; `expansion` writes it and gives its outputs.
   std::vector<ir::ArrayId> routine(std::string name, std::span<const ir::ArrayId> inputs,
-                                   const std::function<std::vector<ir::ArrayId>()>& expansion);
+                                   const std::function<std::vector<ir::ArrayId>()>& expansion,
+                                   std::optional<ir::Ordering> ordering = std::nullopt);
   /// The jaxpr's outputs; `inputs` are in storage form. Its constants' values, if any, come first.
   std::vector<ir::ArrayId> lower_jaxpr(const ir::Jaxpr& jaxpr, std::span<const ir::ArrayId> inputs);
   /// A jaxpr over scalars as a region: its inputs, in storage form, are the arguments. Throws Error when an

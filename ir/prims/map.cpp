@@ -26,6 +26,13 @@ Types arithmetic(const TypeQuery& query) {
   return types;
 }
 
+// Cotangents of integers are float0; keys have none.
+Types cotangent_sum(const TypeQuery& query) {
+  query.require(query.operands[0].dtype != DType::key, "operands must be numbers or float0, got {}",
+                name(query.operands[0].dtype));
+  return elementwise(query);
+}
+
 Types real_part(const TypeQuery& query) {
   return {{real_dtype(query.operands[0].dtype), query.operands[0].shape}};
 }
@@ -172,7 +179,7 @@ const Signature clamp{clamped, {dtypes::computable, 3, {Interval{-1, -0.5}, arou
 const Signature select_n{select, {dtypes::bits, OperandCount::at_least(2), {Interval{0, 1}, around_zero, around_zero}}};
 const Signature copy{rules::unchanged, {dtypes::any, 1}};
 const Signature copy_p{rules::unchanged, {dtypes::any, 1}};
-const Signature add_any{elementwise, {dtypes::numbers | dtypes::keys, 2}};
+const Signature add_any{cotangent_sum, {dtypes::numbers | dtypes::keys, 2}};
 const Signature stop_gradient{rules::unchanged, {dtypes::any, 1}};
 const Signature zeros_like{rules::unchanged, {dtypes::any, 1}};
 const Signature lgamma{elementwise, {dtypes::floats, 1, {positive}}};

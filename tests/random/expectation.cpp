@@ -7,6 +7,7 @@
 
 #include "compiler/evaluate/evaluate.h"
 #include "compiler/evaluate/values.h"
+#include "factors.h"
 #include "random.h"
 
 namespace jaxc::random_programs {
@@ -129,12 +130,15 @@ class Perturbation final : public compiler::EvaluateObserver {
     const bool folds = kind == Kind::reduce || kind == Kind::cumulative || kind == Kind::window ||
                        kind == Kind::contract || kind == Kind::routine || kind == Kind::index;
     if (!folds || is_exact(equation.primitive)) return;
+    decided_ = decided_by_order(equation, operands[0]);
     for (Array& operand : operands) move(operand, usual_amplitude);
   }
 
   void after(const ir::Equation& equation, std::vector<Array>& results) override {
     if (is_exact(equation.primitive)) return;
     for (Array& result : results) move(result, amplitude(equation.primitive));
+    if (decided_) scatter(results[0], *decided_);
+    decided_.reset();
   }
 
  private:
@@ -154,7 +158,24 @@ class Perturbation final : public compiler::EvaluateObserver {
     array = compiler::store(array.type(), values);
   }
 
+  /// What the order of a product's factors decides may come out as anything.
+  void scatter(Array& array, const std::vector<bool>& decided) {
+    static const std::vector<double> choices = {0, INFINITY, NAN};
+    auto values = load<Complex>(array);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (decided[i]) values[i] = random_.pick(choices);
+    array = is_complex(array.type().dtype) ? compiler::store(array.type(), values)
+                                           : compiler::store(array.type(), real_parts(values));
+  }
+
+  static std::vector<double> real_parts(const std::vector<Complex>& values) {
+    std::vector<double> parts;
+    for (const Complex& value : values) parts.push_back(value.real());
+    return parts;
+  }
+
   Random random_;
+  std::optional<std::vector<bool>> decided_;  ///< of the fold between `before` and `after`
 };
 
 bool finite(Complex value) {
