@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ir/in_place.h"
 #include "ir/overloaded.h"
 #include "ir/placement.h"
 #include "jaxc/error.h"
@@ -294,18 +295,8 @@ class OverlapVerifier {
     if (nest == nullptr || !same_place(program_, plan_, write.array, other)) return false;
     const auto output = std::find_if(nest->outputs.begin(), nest->outputs.end(),
                                      [&](const NestOutput& candidate) { return candidate.result == write.array; });
-    for (const NestOutput& each : nest->outputs)
-      if (each.base == other && each.result != write.array) return false;
-    if (output->base && *output->base != other && !same_place(program_, plan_, *output->base, write.array))
-      return false;
-    const bool ordered = std::any_of(nest->axes.begin(), nest->axes.end(),
-                                     [](const Axis& axis) { return axis.kind == AxisKind::ordered; });
-    for (const ScalarOp& op : nest->body.ops) {
-      if (op.opcode != Opcode::read || op.array != other) continue;
-      if (ordered || op.indices != output->indices) return false;
-      if (program_.arrays[other].shape != program_.arrays[write.array].shape) return false;
-    }
-    return element_bytes(program_.arrays[other].dtype) == element_bytes(program_.arrays[write.array].dtype);
+    if (output->base && !same_place(program_, plan_, *output->base, write.array)) return false;
+    return updates_in_place(program_, *nest, *output, other);
   }
 
   const Program& program_;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/in_place.h"
+
 namespace jaxc::compiler {
 
 namespace {
@@ -14,9 +16,7 @@ using ir::Nest;
 using ir::NestOutput;
 using ir::Node;
 using ir::NodeId;
-using ir::Opcode;
 using ir::Program;
-using ir::ScalarOp;
 
 class Coalescer {
  public:
@@ -129,8 +129,9 @@ class Coalescer {
 
   const FixedHome& home(ArrayId array) const { return classes_.homes[classes_.class_of[array]]; }
 
-  std::uint32_t root_value(ArrayId array) const {
-    while (value_[array] != array) array = value_[array];
+  // Halves the path to the root as it goes.
+  ArrayId root_value(ArrayId array) const {
+    while (value_[array] != array) array = value_[array] = value_[value_[array]];
     return array;
   }
 
@@ -182,15 +183,10 @@ class Coalescer {
     const Node* node = assigned_by_[stored];
     if (node == nullptr || moments_[node->id].end != ranges_[stored].begin) return false;
     const Nest& nest = std::get<Nest>(node->kind);
-    if (program_.arrays[read].shape != program_.arrays[stored].shape) return false;
-    if (element_bytes(program_.arrays[read].dtype) != element_bytes(program_.arrays[stored].dtype)) return false;
-    for (const ir::Axis& axis : nest.axes)
-      if (axis.kind == ir::AxisKind::ordered) return false;
     const auto output = std::find_if(nest.outputs.begin(), nest.outputs.end(),
                                      [&](const NestOutput& candidate) { return candidate.result == stored; });
-    for (const ScalarOp& op : nest.body.ops)
-      if (op.opcode == Opcode::read && op.array == read && op.indices != output->indices) return false;
-    return true;
+    if (output->base && root_value(*output->base) != root_value(read)) return false;
+    return ir::updates_in_place(program_, nest, *output, read);
   }
 
   void join(ArrayId left, ArrayId right) {
@@ -212,7 +208,7 @@ class Coalescer {
   const IsSmall& is_small_;
   const MayShare& may_share_;
   StorageClasses classes_;
-  std::vector<std::uint32_t> value_;      ///< arrays that hold one value, as a union-find forest
+  mutable std::vector<ArrayId> value_;    ///< arrays that hold one value, as a union-find forest
   std::vector<const Node*> assigned_by_;  ///< the nest that assigns each array
 };
 

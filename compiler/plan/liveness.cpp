@@ -102,12 +102,13 @@ class Walk {
     }
   }
 
-  // A nest reads while it writes, so what it reads is needed until its end.
+  // A nest reads while it writes, so what it reads is needed until its end; and so are bases, which are moved to where
+  // their results lie before any point runs.
   void uses(const Nest& nest, const NodeMoments& at) {
     for (const ScalarOp& op : nest.body.ops)
       if (op.opcode == Opcode::read) use(op.array, at.end);
     for (const NestOutput& output : nest.outputs)
-      if (output.base) use(*output.base, at.begin);
+      if (output.base) use(*output.base, at.end);
     for (const NestOutput& output : nest.outputs) assign(output.result, at.end);
   }
 
