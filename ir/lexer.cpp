@@ -230,20 +230,6 @@ std::optional<std::string_view> Lexer::take_string() {
   return std::nullopt;
 }
 
-std::optional<std::string_view> Lexer::take_angled() {
-  const std::size_t start = offset_;
-  std::size_t depth = 0;
-  for (; offset_ < text().size() && current() != '\n'; ++offset_) {
-    if (current() == '<') ++depth;
-    if (current() == '>' && --depth == 0) {
-      ++offset_;
-      return text_since(start);
-    }
-  }
-  offset_ = start;
-  return std::nullopt;
-}
-
 void Lexer::match_braces() {
   std::vector<std::size_t> open;  // places in braces_
   for (seek(0); offset_ < text().size(); ++offset_) {

@@ -31,6 +31,7 @@ class Lexer {
   /// Skips blanks, new lines and comments, which are from a "#" after a blank to the end of the line; true when there
   /// was a new line.
   bool skip_blank();
+  bool at_end() const { return offset_ == text().size(); }
   /// The next character; '\0' at the end. No blanks are skipped.
   char current() const { return at(0); }
   /// The character `distance` after the next one; '\0' beyond the end.
@@ -60,8 +61,6 @@ class Lexer {
   std::optional<Number> take_number();
   /// Takes a quoted string with its quotes. Nothing when it does not end on its line.
   std::optional<std::string_view> take_string();
-  /// Takes <...> with nested angle brackets, on one line. Nothing when it does not end.
-  std::optional<std::string_view> take_angled();
   /// The place of the `}` that closes the `{` at `offset`. Throws Error when there is none.
   std::size_t closing_brace(std::size_t offset) const;
 

@@ -213,7 +213,10 @@ class Parser : public ProgramReader {
     lexer_.skip_blank();
     const std::size_t name_start = lexer_.offset();
     const std::string_view name = lexer_.take_dotted_word();
-    if (name.empty()) lexer_.fail_expecting("a primitive");
+    if (name.empty() || name == "None") {
+      lexer_.seek(name_start);
+      lexer_.fail_expecting("a primitive");
+    }
     const std::optional<Primitive> listed = primitive_from_name(name);
     if (listed) {
       equation.primitive = *listed;
@@ -263,6 +266,7 @@ class Parser : public ProgramReader {
       if (key.empty()) lexer_.fail_expecting("a parameter or ']'");
       if (parameters.find(key) != nullptr) lexer_.fail_at(start, "the parameter {} is given twice", key);
       lexer_.expect('=', "after the name of a parameter");
+      if (lexer_.peek() == '=') lexer_.fail_expecting("a value after the name of a parameter");
       parameters.entries.push_back({std::string(key), parse_value(lexer_, *this, key)});
     }
   }

@@ -27,7 +27,7 @@ std::string variable_name(std::size_t number) {
 }
 
 bool is_reserved(std::string_view name) {
-  return name == "in" || name == "inf" || name == "nan" || name == "let";
+  return name == "in" || name == "inf" || name == "nan" || name == "let" || name == "infj" || name == "nanj";
 }
 
 /// Python's repr.
@@ -136,7 +136,7 @@ class Printer {
             for (const JaxprPointer& pointer : inlined) pending.push_back(pointer.get());
             continue;
           }
-          collect_symbols(parameter, taken);
+          collect_words(parameter, taken);
           std::vector<JaxprPointer> named;
           append_jaxprs(parameter, named);
           for (const JaxprPointer& pointer : named) {
@@ -156,16 +156,27 @@ class Printer {
     }
   }
 
-  static void collect_symbols(const Parameter& parameter, std::set<std::string>& symbols) {
-    if (const auto* symbol = std::get_if<Parameter::Symbol>(&parameter.value)) symbols.insert(symbol->text);
+  /// Every word that could be read as the name of a let.
+  static void collect_words(const Parameter& parameter, std::set<std::string>& words) {
+    if (const auto* symbol = std::get_if<Parameter::Symbol>(&parameter.value)) collect_words(symbol->text, words);
     if (const auto* tuple = std::get_if<Parameter::Tuple>(&parameter.value)) {
-      for (const Parameter& item : tuple->items) collect_symbols(item, symbols);
+      for (const Parameter& item : tuple->items) collect_words(item, words);
     }
     if (const auto* list = std::get_if<Parameter::List>(&parameter.value)) {
-      for (const Parameter& item : list->items) collect_symbols(item, symbols);
+      for (const Parameter& item : list->items) collect_words(item, words);
     }
     if (const auto* call = std::get_if<Parameter::Call>(&parameter.value)) {
-      for (const auto& [key, argument] : call->arguments) collect_symbols(argument, symbols);
+      collect_words(call->name, words);
+      for (const auto& [key, argument] : call->arguments) collect_words(argument, words);
+    }
+  }
+
+  static void collect_words(std::string_view text, std::set<std::string>& words) {
+    const auto* place = text.begin();
+    while (place != text.end()) {
+      const auto* const begin = std::find_if(place, text.end(), is_word_start);
+      place = std::find_if_not(begin, text.end(), is_word_part);
+      if (begin != place) words.emplace(begin, place);
     }
   }
 
@@ -194,6 +205,8 @@ class Printer {
     append(". let");
     indent_ += 2;
     for (const Equation& equation : jaxpr.equations) {
+      // Without binders, a primitive's name could be one more operand.
+      if (equation.outputs.empty() && &equation != &jaxpr.equations.front()) append(";");
       new_line();
       print_equation(jaxpr, names, equation);
     }

@@ -11,22 +11,20 @@ namespace {
 
 constexpr char escape = '\x1b';
 
-/// The text without colour codes (ESC [ digits and semicolons, a letter) and without a byte order mark.
+/// The text without colour codes (ESC [ digits and semicolons, a letter), other escapes, and a byte order mark.
 std::string plain_text(std::string_view text) {
   constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
   if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   std::string plain;
   plain.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == escape && i + 1 < text.size() && text[i + 1] == '[') {
+    if (text[i] != escape) {
+      plain.push_back(text[i]);
+    } else if (i + 1 < text.size() && text[i + 1] == '[') {
       std::size_t end = i + 2;
       while (end < text.size() && (text[end] == ';' || ('0' <= text[end] && text[end] <= '9'))) ++end;
-      if (end < text.size() && (text[end] == 'm' || text[end] == 'K')) {
-        i = end;
-        continue;
-      }
+      if (end < text.size() && (text[end] == 'm' || text[end] == 'K')) i = end;
     }
-    plain.push_back(text[i]);
   }
   return plain;
 }

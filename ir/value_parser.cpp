@@ -31,8 +31,24 @@ std::optional<Parameter> dtype_symbol(std::string_view text) {
   text = text.substr(text.rfind('.') + 1);
   if (text.ends_with('_')) text.remove_suffix(1);
   const std::optional<DType> dtype = dtype_from_name(text);
-  if (!dtype) return std::nullopt;
+  if (!dtype || *dtype == DType::key) return std::nullopt;  // key<fry> is no word
   return symbol(numpy_name(*dtype));
+}
+
+/// A constant of Python, or a symbol.
+Parameter word_value(std::string_view word) {
+  if (word == "None") return {Parameter::None{}};
+  if (word == "True" || word == "np.True_") return {true};
+  if (word == "False" || word == "np.False_") return {false};
+  return symbol(word);
+}
+
+/// Whether words with a dot between each two are all there is.
+bool is_dotted_word(std::string_view text) {
+  return text.find('.') != std::string_view::npos && text.find("..") == std::string_view::npos && text.back() != '.' &&
+         is_word_start(text.front()) && std::all_of(text.begin(), text.end(), [](char character) {
+           return is_word_part(character) || character == '.';
+         });
 }
 
 /// <class 'jax.numpy.float32'> is a dtype; <Enum.MEMBER: 1> is Enum.MEMBER; anything else is its text.
@@ -45,10 +61,7 @@ Parameter angled_value(std::string_view text) {
   const std::size_t colon = text.find(": ");
   if (colon != std::string_view::npos) {
     const std::string_view member = text.substr(1, colon - 1);
-    const bool is_member = member.find('.') != std::string_view::npos && is_word_start(member.front()) &&
-                           std::all_of(member.begin(), member.end(),
-                                       [](char character) { return is_word_part(character) || character == '.'; });
-    if (is_member) return symbol(member);
+    if (is_dotted_word(member)) return word_value(member);
   }
   return symbol(text);
 }
@@ -122,8 +135,7 @@ class ValueParser {
       case '[':
         return read_items<Parameter::List>(']');
       case '<':
-        if (const auto text = lexer_.take_angled()) return angled_value(*text);
-        return std::nullopt;
+        return angled_value(read_angled());
       case '\'':
       case '"':
         if (const auto text = lexer_.take_string()) return symbol(*text);
@@ -152,10 +164,7 @@ class ValueParser {
     }
     const std::string_view word = lexer_.take_dotted_word();
     if (lexer_.current() == '(') return read_call(word);
-    if (word == "None") return Parameter{Parameter::None{}};
-    if (word == "True" || word == "np.True_") return Parameter{true};
-    if (word == "False" || word == "np.False_") return Parameter{false};
-    return symbol(word);
+    return word_value(word);
   }
 
   /// Whether "{ lambda" or "let NAME = {" comes next.
@@ -240,30 +249,53 @@ class ValueParser {
     std::string text;
     std::string open;  // the closing brackets to come
     while (true) {
-      const std::size_t piece = lexer_.offset();
-      lexer_.skip_blank();
-      const bool after_blank = lexer_.offset() != piece || piece == start;
+      const bool after_blank = skip_blank() || text.empty();
       const char next = lexer_.current();
-      if (lexer_.offset() == lexer_.text().size()) {
-        lexer_.fail_at(start, "the value of {} does not end", key_);
-      }
+      if (lexer_.at_end()) lexer_.fail_at(start, "the value of {} does not end", key_);
       if (open.empty() && (next == ']' || (after_blank && at_key()))) break;
-      if (after_blank && !text.empty()) text += ' ';
-      const std::size_t token = lexer_.offset();
-      // A quote within a word is an apostrophe.
-      const bool is_quoted = (next == '\'' || next == '"') && (after_blank || !is_word_part(text.back()));
-      if (is_quoted && !lexer_.take_string()) lexer_.fail("this string does not end on its line");
-      if (!is_quoted && lexer_.take_word().empty()) {
-        if (next == '(' || next == '[' || next == '{') open += next == '(' ? ')' : next == '[' ? ']' : '}';
-        if (next == ')' || next == ']' || next == '}') {
-          if (open.empty() || open.back() != next) lexer_.fail("'{}' closes nothing", next);
-          open.pop_back();
-        }
-        lexer_.seek(token + 1);
+      if (next == '(' || next == '[' || next == '{') open += next == '(' ? ')' : next == '[' ? ']' : '}';
+      if (next == ')' || next == ']' || next == '}') {
+        if (open.empty() || open.back() != next) lexer_.fail("'{}' closes nothing", next);
+        open.pop_back();
       }
-      text += lexer_.text_since(token);
+      take_piece(text, after_blank);
     }
     return symbol(text);
+  }
+
+  /// The text from "<" up to the ">" that closes it; blanks become one.
+  std::string read_angled() {
+    const std::size_t start = lexer_.offset();
+    std::string text;
+    std::size_t open = 0;
+    do {
+      const bool after_blank = skip_blank();
+      if (lexer_.at_end()) lexer_.fail_at(start, "this '<' has no matching '>'");
+      if (lexer_.current() == '<') ++open;
+      if (lexer_.current() == '>') --open;
+      take_piece(text, after_blank);
+    } while (open > 0);
+    return text;
+  }
+
+  /// Whether there were blanks or comments to skip.
+  bool skip_blank() {
+    const std::size_t start = lexer_.offset();
+    lexer_.skip_blank();
+    return lexer_.offset() != start;
+  }
+
+  /// Appends the string, word or character that comes next. A quote within a word is an apostrophe.
+  void take_piece(std::string& text, bool after_blank) {
+    if (after_blank && !text.empty()) text += ' ';
+    const std::size_t start = lexer_.offset();
+    const bool is_quote = lexer_.current() == '\'' || lexer_.current() == '"';
+    if (is_quote && (text.empty() || !is_word_part(text.back()))) {
+      if (!lexer_.take_string()) lexer_.fail("this string does not end on its line");
+    } else if (lexer_.take_word().empty()) {
+      lexer_.seek(start + 1);
+    }
+    text += lexer_.text_since(start);
   }
 
   Lexer& lexer_;

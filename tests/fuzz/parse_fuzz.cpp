@@ -1,4 +1,5 @@
 // Any text either is refused with an Error, or prints to a text that parses to the same program.
+#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
@@ -9,6 +10,19 @@
 
 using jaxc::ir::Jaxpr;
 
+namespace {
+
+/// Nothing, or why the printed program is not the program.
+std::string round_trip_fault(const Jaxpr& jaxpr, const std::string& printed) {
+  try {
+    return structurally_equal(jaxpr, jaxc::ir::parse(printed, "printed")) ? "" : "another program is printed";
+  } catch (const jaxc::Error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Jaxpr jaxpr;
   try {
@@ -16,7 +30,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const jaxc::Error&) {
     return 0;
   }
-  if (!structurally_equal(jaxpr, jaxc::ir::parse(print(jaxpr), "printed"))) std::abort();
+  const std::string printed = print(jaxpr);
+  if (const std::string fault = round_trip_fault(jaxpr, printed); !fault.empty()) {
+    std::fprintf(stderr, "%s\n%s\n", printed.c_str(), fault.c_str());
+    std::abort();
+  }
   try {
     jaxc::ir::require_runnable(jaxpr);
     jaxc::ir::verify(jaxpr);
