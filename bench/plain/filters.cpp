@@ -1,24 +1,25 @@
-// Plain loops over time, one template each, built with the flags a C programmer would use.
-#include "bench/plain/loops.h"
-
+// Plain loops of the filters: the backward pass of a dynamic linear model, and Kalman's.
 #include <cmath>
+#include <cstddef>
+
+#include "bench/plain/loops.h"
 
 namespace jaxc::bench {
 
 namespace {
 
-template <int M>
-void dlm_backward(std::span<const float* const> inputs, std::span<float* const> outputs, std::size_t steps) {
-  const float* A = inputs[0];
-  const float* b = inputs[1];
-  const float* S = inputs[2];
+template <int M, int Steps>
+void dlm_backward(Inputs inputs, Outputs outputs) {
+  const float* A = in(inputs, 0);
+  const float* b = in(inputs, 1);
+  const float* S = in(inputs, 2);
   float r[M] = {};
   float N[M][M] = {};
-  for (std::size_t t = steps; t-- > 0;) {
+  for (std::size_t t = Steps; t-- > 0;) {
     const float(*At)[M] = reinterpret_cast<const float(*)[M]>(A + t * M * M);
     const float(*St)[M] = reinterpret_cast<const float(*)[M]>(S + t * M * M);
-    float* r_out = outputs[2] + t * M;
-    float* N_out = outputs[3] + t * M * M;
+    float* r_out = out(outputs, 2) + t * M;
+    float* N_out = out(outputs, 3) + t * M * M;
     for (int i = 0; i < M; ++i) r_out[i] = r[i];
     for (int i = 0; i < M; ++i)
       for (int j = 0; j < M; ++j) N_out[i * M + j] = N[i][j];
@@ -40,21 +41,21 @@ void dlm_backward(std::span<const float* const> inputs, std::span<float* const> 
     for (int i = 0; i < M; ++i)
       for (int j = 0; j < M; ++j) N[i][j] = next_N[i][j];
   }
-  for (int i = 0; i < M; ++i) outputs[0][i] = r[i];
+  for (int i = 0; i < M; ++i) out(outputs, 0)[i] = r[i];
   for (int i = 0; i < M; ++i)
-    for (int j = 0; j < M; ++j) outputs[1][i * M + j] = N[i][j];
+    for (int j = 0; j < M; ++j) out(outputs, 1)[i * M + j] = N[i][j];
 }
 
+// Means, covariances and log-likelihoods of one series; outputs in the order of the program.
 template <int M>
-void kalman(std::span<const float* const> inputs, std::span<float* const> outputs, std::size_t steps) {
-  const float(*F)[M] = reinterpret_cast<const float(*)[M]>(inputs[0]);
-  const float* H = inputs[1];
-  const float(*Q)[M] = reinterpret_cast<const float(*)[M]>(inputs[2]);
-  const float* ys = inputs[3];
+void filter(const float* transition, const float* H, const float* noise, const float* ys, int steps,
+            float* const* outputs) {
+  const float(*F)[M] = reinterpret_cast<const float(*)[M]>(transition);
+  const float(*Q)[M] = reinterpret_cast<const float(*)[M]>(noise);
   float mean[M] = {};
   float P[M][M] = {};
   for (int i = 0; i < M; ++i) P[i][i] = 1;
-  for (std::size_t t = 0; t < steps; ++t) {
+  for (int t = 0; t < steps; ++t) {
     float predicted[M] = {};
     for (int i = 0; i < M; ++i)
       for (int k = 0; k < M; ++k) predicted[i] += F[i][k] * mean[k];
@@ -91,36 +92,43 @@ void kalman(std::span<const float* const> inputs, std::span<float* const> output
     for (int j = 0; j < M; ++j) outputs[1][i * M + j] = P[i][j];
 }
 
-}  // namespace
+template <int M>
+void kalman(Inputs inputs, Outputs outputs) {
+  float* const targets[] = {out(outputs, 0), out(outputs, 1), out(outputs, 2), out(outputs, 3), out(outputs, 4)};
+  filter<M>(in(inputs, 0), in(inputs, 1), in(inputs, 2), in(inputs, 3), 10000, targets);
+}
 
-PlainLoop plain_kalman(int size) {
-  switch (size) {
-    case 2:
-      return kalman<2>;
-    case 4:
-      return kalman<4>;
-    case 8:
-      return kalman<8>;
-    case 13:
-      return kalman<13>;
-    default:
-      return nullptr;
+// A thousand series of a thousand steps. Models apart: the distance from one series' model to the next, in models.
+template <int Apart>
+void kalman_batch(Inputs inputs, Outputs outputs) {
+  constexpr int m = 4;
+  constexpr int steps = 1000;
+  for (int k = 0; k < 1000; ++k) {
+    const int model = k * Apart;
+    float* const targets[] = {out(outputs, 0) + k * m, out(outputs, 1) + k * m * m, out(outputs, 2) + k * steps * m,
+                              out(outputs, 3) + k * steps * m * m, out(outputs, 4) + k * steps};
+    filter<m>(in(inputs, 0) + model * m * m, in(inputs, 1) + model * m, in(inputs, 2) + model * m * m,
+              in(inputs, 3) + k * steps, steps, targets);
   }
 }
 
-PlainLoop plain_dlm_backward(int size) {
-  switch (size) {
-    case 2:
-      return dlm_backward<2>;
-    case 4:
-      return dlm_backward<4>;
-    case 8:
-      return dlm_backward<8>;
-    case 13:
-      return dlm_backward<13>;
-    default:
-      return nullptr;
-  }
+}  // namespace
+
+PlainLoop find_filter(std::string_view name) {
+  static constexpr NamedLoop loops[] = {
+      {"dlm_backward_2_1600", dlm_backward<2, 1600>},
+      {"dlm_backward_2_12800", dlm_backward<2, 12800>},
+      {"dlm_backward_4_1600", dlm_backward<4, 1600>},
+      {"dlm_backward_8_1600", dlm_backward<8, 1600>},
+      {"dlm_backward_13_1600", dlm_backward<13, 1600>},
+      {"kalman_2", kalman<2>},
+      {"kalman_4", kalman<4>},
+      {"kalman_8", kalman<8>},
+      {"kalman_13", kalman<13>},
+      {"kalman_batch", kalman_batch<0>},
+      {"kalman_batch_models", kalman_batch<1>},
+  };
+  return find(loops, name);
 }
 
 }  // namespace jaxc::bench

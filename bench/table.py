@@ -1,0 +1,94 @@
+"""Makes the tables of a report: times and ratios, then compile times and memory."""
+
+PEERS = {"jaxc": "jaxc", "plain": "plain C", "xla": "XLA", "xla_tuned": "XLA tuned", "jaxjs": "jax-js"}
+
+
+def seconds(row, peer):
+    """The time of a call, or None."""
+    return row["peers"].get(peer, {}).get("seconds")
+
+
+def best_xla(row):
+    """The better of XLA's columns, or None."""
+    times = [time for time in (seconds(row, "xla"), seconds(row, "xla_tuned")) if time is not None]
+    return min(times, default=None)
+
+
+def ratio(time, ours):
+    return None if time is None or ours is None else time / ours
+
+
+def time_text(time):
+    """Three digits in the unit that suits."""
+    if time is None:
+        return "-"
+    for unit, scale in (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3)):
+        if time < 999.5 * scale:
+            break
+    else:
+        unit, scale = "s", 1
+    return f"{time / scale:.3g} {unit}" if time < 100 * scale else f"{time / scale:.0f} {unit}"
+
+
+def ratio_text(value):
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _lines(header, rows):
+    yield "| " + " | ".join(header) + " |"
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+def _time_rows(report):
+    for row in report["workloads"].values():
+        ours, plain, xla = seconds(row, "jaxc"), seconds(row, "plain"), best_xla(row)
+        per_step = [time and time / row["steps"] for time in (seconds(row, peer) for peer in PEERS)]
+        hand = plain * row["hand"] if plain and row["hand"] else None
+        against_xla = ratio(xla, ours)
+        met = "" if against_xla is None or row["goal"] is None else " met" if against_xla >= row["goal"] else " missed"
+        yield [
+            row["title"] + (", a step" if row["steps"] > 1 else ""), *map(time_text, per_step),
+            ratio_text(against_xla), "-" if row["goal"] is None else f"{row['goal']:g}{met}",
+            ratio_text(ratio(plain, ours)), ratio_text(ratio(hand, ours)), ratio_text(ratio(seconds(row, "jaxjs"), ours))]
+
+
+def _cost_rows(report):
+    def megabytes(row, peer):
+        value = row["peers"].get(peer, {}).get("memory_bytes")
+        return "-" if value is None else f"{value / 1e6:.1f}"
+
+    for row in report["workloads"].values():
+        compile_times = [row["peers"].get(peer, {}).get("compile_seconds") for peer in ("jaxc", "xla")]
+        yield [row["title"], *map(time_text, compile_times), ratio_text(ratio(compile_times[1], compile_times[0])),
+               megabytes(row, "jaxc"), megabytes(row, "xla"), megabytes(row, "jaxjs")]
+
+
+def _failures(report):
+    for peer, reason in report["absent"].items():
+        yield f"- {PEERS[peer]}: {reason}, so it was not run."
+    refusals = {}
+    for row in report["workloads"].values():
+        for peer, answer in row["peers"].items():
+            if "error" in answer:
+                refusals.setdefault((peer, answer["error"].split(": ")[-1].strip()), []).append(row["title"])
+    for (peer, reason), titles in refusals.items():
+        yield f"- {PEERS[peer]} ({reason}): {'; '.join(titles)}."
+
+
+def markdown(report):
+    """All tables of a report."""
+    machine = report["machine"]
+    parts = [f"{machine['processor']}, {machine['cores']} cores; {machine['compiler'] or 'no clang'}, JAX {machine['jax']}; "
+             f"{machine['date']}.", ""]
+    parts += _lines(["workload", *PEERS.values(), "XLA / jaxc", "goal", "C / jaxc", "hand / jaxc", "jax-js / jaxc"],
+                    _time_rows(report))
+    parts += ["", *_lines(["workload", "compile, jaxc", "compile, XLA", "XLA / jaxc", "MB, jaxc", "MB, XLA", "MB, jax-js"],
+                          _cost_rows(report))]
+    failures = list(_failures(report))
+    if failures:
+        parts += ["", "What was not measured:", "", *failures]
+    return "\n".join(parts)
