@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "compiler/lower/batch_products.h"
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/simplify.h"
 #include "ir/printer.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::array jaxpr_table = {
     JaxprPass{"simplify", simplify, "no calls; every equation is needed, none is written twice"},
+    JaxprPass{"batch_products", batch_products, "products of a scan's body that need no carry are made for all steps"},
 };
 
 constexpr std::array program_table = {

@@ -91,8 +91,10 @@ void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::siz
   const std::vector<Tile> all = tiles(nest_.axes[axis].extent, plan_.axes[axis]);
   const bool partial = all.size() > 1 && all.back().count < all.front().count;
   const std::size_t full = all.size() - (partial ? 1 : 0);
-  // Without lanes among the blocks' axes, several chains take the registers that a wider block would.
-  const std::size_t wanted = reduced - depth == 1 && plan_.axes[axis].schedule == ir::Schedule::lanes ? 8 : 4;
+  // One row of lanes reads a matrix once, in long pieces of its rows. Without lanes among the blocks' axes, several
+  // chains take the registers that a wider block would.
+  const bool one_row = reduced - depth == 1 && plan_.axes[axis].schedule == ir::Schedule::lanes;
+  const std::size_t wanted = one_row ? accumulator_limit : 4;
   const std::size_t size = std::min(wanted, full);
   Block& block = blocks_[axis];
   const std::size_t groups = full / size;

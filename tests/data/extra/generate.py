@@ -170,6 +170,45 @@ def random():
          jnp.array([1, 2, 3, 4], jnp.uint32))
 
 
+def products_of_scans():
+    """Products of a scan's body that do not need its carries, and sums of products that nothing but the result needs."""
+
+    def normal(*shape):
+        return jnp.asarray(RANDOM.standard_normal(shape) * 0.2, jnp.float32)
+
+    def before(left, right, cube, vectors, matrices):
+        def step(carry, slices):
+            x, m = slices
+            moved = left @ m
+            folded = lax.dot_general(m, cube, (((0, 1), (1, 0)), ((), ())))
+            carry = jnp.tanh(carry + left @ x + x @ right + moved.sum(1) + folded)
+            return carry, (carry, moved)
+
+        return lax.scan(step, jnp.zeros(40, jnp.float32), (vectors, matrices), reverse=True)
+
+    def recurrent(weights, xs):
+        def step(h, x):
+            h = jnp.tanh(x @ weights + h @ weights)
+            return h, h
+
+        return lax.scan(step, jnp.zeros(xs.shape[1:], jnp.float32), xs)[1].sum()
+
+    def gathered(initial, xs, ys):
+        def step(carry, slices):
+            sums, h = carry
+            x, y = slices
+            h = jnp.tanh(h + x)
+            return (lax.dot_general(h, y, (((), ()), ((0,), (0,)))) + sums, h), h
+
+        return lax.scan(step, (initial, jnp.zeros(xs.shape[1:], jnp.float32)), (xs, ys))
+
+    case("products_before_scan", before, normal(40, 40), normal(40, 40), normal(6, 40, 40), normal(7, 40),
+         normal(7, 40, 6), rtol=1e-4)
+    case("products_after_scan", jax.grad(recurrent), normal(36, 36), normal(9, 5, 36), rtol=1e-4)
+    case("products_after_scan_of_vectors", jax.grad(recurrent), normal(36, 36), normal(9, 36), rtol=1e-4)
+    case("products_gathered_by_scan", gathered, normal(12, 10, 10), normal(9, 12, 10), normal(9, 12, 10), rtol=1e-4)
+
+
 if __name__ == "__main__":
-    for write in (elementwise, moving, folding, routines, random):
+    for write in (elementwise, moving, folding, routines, random, products_of_scans):
         write()
