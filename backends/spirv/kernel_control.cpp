@@ -1,4 +1,6 @@
 // Loops and branches inside a kernel, and a loop as a kernel of its own, whole or in chunks.
+#include <limits>
+
 #include "backends/spirv/kernel_emitter.h"
 #include "jaxc/error.h"
 
@@ -46,6 +48,8 @@ Value KernelEmitter::condition(const Loop& loop) {
 void KernelEmitter::step(ir::NodeId id, const Loop& loop, Value position) {
   arrays_.set_position(id, position);
   arrays_.set_scalar(loop.position, module_.resize_signed(position, Kind::i64));
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  positions_.insert_or_assign(loop.position, Narrow{position, 0, loop.condition ? most : loop.trip_count - 1});
   block(loop.body);
   move(next_moves(loop));
 }

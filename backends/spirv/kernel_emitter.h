@@ -147,6 +147,7 @@ class KernelEmitter {
   Value lane_;                                                   ///< the number of the invocation's lane
   std::vector<Value> lanes_;                                     ///< its position on each lane axis
   std::map<std::pair<std::size_t, Kind>, LocalArray> partials_;  ///< for reductions in the team
+  std::map<ir::ArrayId, Narrow> positions_;                      ///< of the loops around, by their arrays
 };
 
 }  // namespace jaxc::spirv

@@ -112,6 +112,10 @@ void KernelEmitter::nest(ir::NodeId id, const ir::Nest& nest) {
     return Narrow{state.axes[axis], 0, state.nest.axes[axis].extent - 1};
   };
   state.hooks.read = [this](const ir::ScalarOp& op, const RegionValues& scope) { return read(op, scope); };
+  state.hooks.known = [this](ArrayId array) -> std::optional<Narrow> {
+    const auto found = positions_.find(array);
+    return found == positions_.end() ? std::nullopt : std::optional(found->second);
+  };
 
   std::vector<ArrayId> reads;
   std::vector<ArrayId> writes;

@@ -132,10 +132,24 @@ Value Module::compare(IntegerCompare operation, Value left, Value right) {
   const auto right_constant = constant_of(right);
   // Sign extension keeps the order of unsigned values of one width.
   if (left_constant && right_constant) return boolean(fold(operation, *left_constant, *right_constant));
-  // Narrow operands are compared as they are: cheaper, and lavapipe 22.3.6 gets such a comparison wrong.
+  // Narrow operands are compared as they are, which is cheaper.
   const auto narrow_left = state_->narrow(left);
   const auto narrow_right = state_->narrow(right);
   if (narrow_left && narrow_right) return compare(operation, *narrow_left, *narrow_right);
+  const bool strict = operation == IntegerCompare::less_signed;
+  if (left.kind == Kind::i64 && (strict || operation == IntegerCompare::less_equal_signed)) {
+    // By halves, as devices do it: lavapipe 22.3.6 gets the order of a widened number and another one wrong once it
+    // finds out that the number is widened.
+    const auto high = [&](Value value) {
+      return resize_unsigned(binary(IntegerBinary::shift_right_logical, value, integer(Kind::i64, 32)), Kind::i32);
+    };
+    const auto low = [&](Value value) { return resize_unsigned(value, Kind::i32); };
+    const Value below = compare(IntegerCompare::less_signed, high(left), high(right));
+    const Value level = compare(IntegerCompare::equal, high(left), high(right));
+    const Value rest =
+        compare(strict ? IntegerCompare::less_unsigned : IntegerCompare::less_equal_unsigned, low(left), low(right));
+    return binary(LogicalBinary::logical_or, below, binary(LogicalBinary::logical_and, level, rest));
+  }
   static constexpr spv::Op opcodes[] = {spv::OpIEqual,    spv::OpINotEqual,      spv::OpSLessThan,
                                         spv::OpULessThan, spv::OpSLessThanEqual, spv::OpULessThanEqual};
   return state_->binary(opcodes[static_cast<int>(operation)], Kind::boolean, left, right);

@@ -37,6 +37,8 @@ class ScalarCode {
     /// The position on an axis, an i32.
     std::function<Narrow(std::uint64_t axis)> axis;
     std::function<Value(const ir::ScalarOp& op, const RegionValues& scope)> read;
+    /// The element that is read, where its bounds are known: a loop's position.
+    std::function<std::optional<Narrow>(ir::ArrayId array)> known;
   };
 
   ScalarCode(Module& module, const ir::Program& program, bool fused)

@@ -60,6 +60,9 @@ bool ScalarCode::emit_narrow(RegionValues& scope, ir::OpId id, const Hooks& hook
   } else if (op.opcode == Opcode::axis) {
     if (!hooks.axis) throw InternalError("spirv: an axis outside a nest");
     result = hooks.axis(op.immediate);
+  } else if (op.opcode == Opcode::read && hooks.known) {
+    result = hooks.known(op.array);
+    if (!result) return false;
   } else if (op.opcode == Opcode::convert && scope.region->ops[op.arguments[0]].dtype == DType::i32) {
     result = Narrow{scope.values[op.arguments[0]], narrow_low, narrow_high};
   } else if (op.opcode == Opcode::select && operand(1) && operand(2)) {
