@@ -19,6 +19,10 @@ using ir::Node;
 // memory bounds the loop, and whole rows are what memory likes.
 constexpr std::int64_t operations_per_moved_element = 6;
 constexpr std::int64_t assumed_steps = 16;
+
+// Steps that keep little in registers are chains of dependent operations: several vectors take turns.
+constexpr std::int64_t interleaved_vectors = 4;
+constexpr std::int64_t interleaved_bytes = 48;
 constexpr std::int64_t unlimited = std::int64_t{1} << 40;
 
 class LaneChoice {
@@ -36,7 +40,8 @@ class LaneChoice {
     const std::int64_t work = operations(loop_.body, true);
     if (work > 2 * operations(loop_.body, false)) return std::nullopt;  // lanes would repeat most of it
     if (work < operations_per_moved_element * moved_) return std::nullopt;
-    return CpuLanes{std::move(axes_), static_cast<int>(width)};
+    const bool interleaved = private_bytes_ <= interleaved_bytes && axes_.extents.back() >= interleaved_vectors * width;
+    return CpuLanes{std::move(axes_), static_cast<int>(interleaved ? interleaved_vectors * width : width)};
   }
 
  private:
