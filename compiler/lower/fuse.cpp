@@ -2,6 +2,7 @@
 #include "compiler/lower/fuse.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -47,6 +48,49 @@ std::int64_t point_count(const Nest& nest) {
   std::int64_t count = 1;
   for (const ir::Axis& axis : nest.axes) count *= axis.extent;
   return count;
+}
+
+/// A large nest of sums of a few terms each (a scalar product of coordinates) as one expression without a fold, which
+/// readers can take in; nothing for other nests.
+std::optional<Nest> written_out(const Nest& nest) {
+  constexpr std::int64_t most_terms = 4;
+  constexpr std::int64_t least_points = 4096;
+  const ir::Reduction& fold = *nest.reduction;
+  if (fold.merge != Opcode::add || fold.initial.size() != 1 || fold.initial[0].bits != 0) return std::nullopt;
+  Nest result;
+  std::int64_t terms = 1;
+  const auto is_parallel = [](const ir::Axis& axis) { return axis.kind == ir::AxisKind::parallel; };
+  const auto folded = std::find_if_not(nest.axes.begin(), nest.axes.end(), is_parallel);
+  result.axes.assign(nest.axes.begin(), folded);
+  for (auto axis = folded; axis != nest.axes.end(); ++axis) {
+    if (axis->kind != ir::AxisKind::reduced || axis->extent > most_terms) return std::nullopt;
+    terms *= axis->extent;
+  }
+  if (terms < 2 || terms > most_terms || point_count(result) < least_points) return std::nullopt;
+  RegionBuilder builder;
+  std::vector<Index> point;
+  for (std::size_t axis = 0; axis < result.axes.size(); ++axis)
+    point.push_back(Index{0, {Index::Term{1, builder.axis(static_cast<int>(axis))}}});
+  point.resize(nest.axes.size());
+  std::optional<OpId> sum;
+  for (std::int64_t term = 0; term < terms; ++term) {
+    std::int64_t rest = term;
+    for (std::size_t axis = nest.axes.size(); axis-- > result.axes.size();) {
+      point[axis].offset = rest % nest.axes[axis].extent;
+      rest /= nest.axes[axis].extent;
+    }
+    const OpId value = substitute(builder, nest.body, point, std::nullopt);
+    sum = sum ? builder.binary(Opcode::add, *sum, value) : value;
+  }
+  result.outputs = nest.outputs;
+  for (Index& index : result.outputs[0].indices)
+    for (Index::Term& term : index.terms) {
+      const ScalarOp& op = nest.body.ops[term.op];
+      if (op.opcode != Opcode::axis) return std::nullopt;
+      term.op = builder.axis(static_cast<int>(op.immediate));
+    }
+  result.body = builder.finish({*sum});
+  return result;
 }
 
 class Fusion {
@@ -135,7 +179,11 @@ class Fusion {
   }
 
   void offer(const Nest& nest, NodeId node, int loop) {
-    if (nest.reduction || nest.outputs.size() != 1 || nest.outputs[0].base) return;
+    if (nest.outputs.size() != 1 || nest.outputs[0].base) return;
+    if (nest.reduction) {
+      if (const auto expression = written_out(nest)) offer(*expression, node, loop);
+      return;
+    }
     const ir::NestOutput& output = nest.outputs[0];
     if (output.indices.size() != nest.axes.size() || nest.body.ops.size() > largest_body / 2) return;
     for (std::size_t k = 0; k < output.indices.size(); ++k) {

@@ -1,4 +1,5 @@
 // Lowering of elementwise primitives over real numbers, integers and booleans.
+#include <cmath>
 #include <limits>
 
 #include "compiler/lower/rules.h"
@@ -57,6 +58,27 @@ OpId power(RegionBuilder& builder, OpId base, std::uint64_t exponent) {
     if (exponent != 0) square = builder.binary(Opcode::mul, square, square);
   }
   return product ? *product : builder.integer(builder.dtype(base), 1);
+}
+
+bool is_half_power(double exponent) {
+  return std::fabs(exponent) == 0.5 || std::fabs(exponent) == 1.5;
+}
+
+/// |x| to a power of 1/2, 3/2, -1/2 or -3/2, within 1.75 ULP; NaN for finite x below zero, as for every power that is
+/// not an integer. Only the last operation overflows or underflows.
+OpId half_power(RegionBuilder& builder, OpId x, double exponent) {
+  const DType dtype = builder.dtype(x);
+  OpId base = builder.unary(Opcode::abs, x);
+  const auto reciprocal = [&](OpId value) { return builder.binary(Opcode::div, builder.integer(dtype, 1), value); };
+  if (exponent == -1.5) base = reciprocal(base);
+  OpId result = builder.unary(Opcode::sqrt, base);
+  if (exponent == -0.5) result = reciprocal(result);
+  if (std::fabs(exponent) == 1.5) result = builder.binary(Opcode::mul, base, result);
+  const OpId infinity = builder.constant(dtype, std::numeric_limits<double>::infinity());
+  const OpId finite = builder.binary(Opcode::lt, builder.unary(Opcode::neg, infinity), x);
+  const OpId negative = builder.binary(Opcode::lt, x, builder.integer(dtype, 0));
+  const OpId undefined = builder.binary(Opcode::bit_and, negative, finite);
+  return builder.select(undefined, builder.constant(dtype, std::numeric_limits<double>::quiet_NaN()), result);
 }
 
 /// Integers: base to an exponent known at run time; a negative exponent gives 1 / base^-exponent truncated.
@@ -243,9 +265,12 @@ void one_minus_square(Lowering& lowering, const Equation& equation) {
 }
 
 void pow(Lowering& lowering, const Equation& equation) {
-  map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation&, Values values) {
+  map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
     const DType dtype = builder.dtype(values[0]);
     if (!is_floating(dtype)) return power_of_integers(builder, values[0], values[1]);
+    if (const auto* literal = std::get_if<ir::Literal>(&eq.inputs[1]))
+      if (const auto* number = std::get_if<double>(&literal->value); number != nullptr && is_half_power(*number))
+        return half_power(builder, values[0], *number);
     const OpId exponent = builder.convert(dtype, values[1]);
     return target.call(builder, fmt::format("pow_{}", name(dtype)), {values[0], exponent});
   });

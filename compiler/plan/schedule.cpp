@@ -36,13 +36,19 @@ bool has_gathered_index(const Region& body, const std::vector<Index>& indices) {
   return false;
 }
 
+enum class Access : std::uint8_t { load, store };
+
 // What one access costs a vector of `width` lanes along an axis: nothing more than a scalar where all lanes
-// share the element, one vector where they are neighbours, else an access a lane.
-std::int64_t access_cost(const Region& body, const std::vector<Index>& indices, const Shape& shape, std::uint64_t axis,
-                         std::int64_t width) {
+// share the element, one vector where they are neighbours, a load and a shuffle for each vector that close ones lie
+// in, else an access a lane.
+std::int64_t access_cost(Access access, const Region& body, const std::vector<Index>& indices, const Shape& shape,
+                         std::uint64_t axis, std::int64_t width) {
+  constexpr std::int64_t closest_strides = 4;
   const auto stride = address_stride(body, indices, shape, axis);
   if (!stride) return 2 * width;
-  return *stride == 0 || *stride == 1 ? 1 : 2 * width;
+  if (*stride == 0 || *stride == 1) return 1;
+  const bool close = access == Access::load && *stride > 1 && *stride <= closest_strides;
+  return 2 * (close ? std::min(*stride, width) : width);
 }
 
 std::int64_t operation_cost(const Region& region) {
@@ -102,7 +108,8 @@ std::int64_t lane_cost(const Program& program, const Nest& nest, std::uint64_t a
     if (nest.axes[axis].kind == AxisKind::reduced)
       outputs += 2 * std::bit_width(static_cast<std::uint64_t>(width));
     else
-      outputs += access_cost(nest.body, output.indices, program.arrays[output.result].shape, axis, width);
+      outputs +=
+          access_cost(Access::store, nest.body, output.indices, program.arrays[output.result].shape, axis, width);
   }
   if (nest.reduction) cost += operation_cost(nest.reduction->step);
   const std::int64_t extent = nest.axes[axis].extent;
@@ -114,7 +121,7 @@ std::int64_t lane_cost(const Program& program, const Nest& nest, std::uint64_t a
   std::int64_t accesses = 0;
   for (const ScalarOp& op : nest.body.ops)
     if (op.opcode == Opcode::read)
-      accesses += access_cost(nest.body, op.indices, program.arrays[op.array].shape, axis, width) *
+      accesses += access_cost(Access::load, nest.body, op.indices, program.arrays[op.array].shape, axis, width) *
                   access_count(nest, op.indices, axis, vectors, points);
   return points * cost + accesses + stores * outputs;
 }

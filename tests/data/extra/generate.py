@@ -170,6 +170,12 @@ def random():
          jnp.array([1, 2, 3, 4], jnp.uint32))
 
 
+def half_powers():
+    edges = jnp.array([0.0, -0.0, jnp.inf, -jnp.inf, jnp.nan, -1.0, -1e-30, 1.0, 4.0, 1e-26, 1e-20, 1e25, 0.37], jnp.float32)
+    case("half_powers", lambda x, y: [z ** p for z in (x, y) for p in (0.5, -0.5, 1.5, -1.5)], edges,
+         edges.astype(jnp.float64), rtol=1e-6)
+
+
 def products_of_scans():
     """Products of a scan's body that do not need its carries, and sums of products that nothing but the result needs."""
 
@@ -210,5 +216,5 @@ def products_of_scans():
 
 
 if __name__ == "__main__":
-    for write in (elementwise, moving, folding, routines, random, products_of_scans):
+    for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers):
         write()
