@@ -6,6 +6,7 @@
 
 #include "compiler/lower/batch_products.h"
 #include "compiler/lower/fuse.h"
+#include "compiler/lower/group_batches.h"
 #include "compiler/lower/simplify.h"
 #include "ir/printer.h"
 #include "ir/verify.h"
@@ -22,6 +23,7 @@ constexpr std::array jaxpr_table = {
 constexpr std::array program_table = {
     ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
     ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
+    ProgramPass{"group_batches", group_batches, "small matrices of a batch are factored and solved one by one"},
 };
 
 class Stopwatch {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "backends/llvm/arrays.h"
 #include "jaxc/error.h"
@@ -199,6 +200,13 @@ Value* Arrays::load_invariant(ir::ArrayId array, const ElementNumber& number, co
   const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
   code_.builder.SetInsertPoint(loop_lanes->begin->getTerminator());
   LoopLanes* const lanes_of_loop = std::exchange(loop_lanes, nullptr);
+  if (is_row_of_lanes(array, number, lanes)) {
+    const std::vector<Value*> columns = load_columns(array, number, lanes.width);
+    loop_lanes = lanes_of_loop;
+    for (std::size_t column = 0; column < columns.size(); ++column)
+      loop_lanes->invariants[{array, static_cast<std::int64_t>(column), number.terms, number.lanes}] = columns[column];
+    return known;
+  }
   Lanes gathered = lanes;  // once a tile, the shortest code is best: a gather, which a mask asks for
   if (number.lanes[1] - number.lanes[0] != 1) {
     if (gathered.mask == nullptr) gathered.mask = code_.first_lanes(lanes.width, lanes.width);
@@ -207,6 +215,57 @@ Value* Arrays::load_invariant(ir::ArrayId array, const ElementNumber& number, co
   Value* loaded = load(array, number, gathered);
   loop_lanes = lanes_of_loop;
   return known = loaded;
+}
+
+bool Arrays::is_row_of_lanes(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) const {
+  const std::int64_t row = number.lanes[1] - number.lanes[0];
+  const Shape& shape = info(array).shape;
+  const ir::Placement& place = placement(array);
+  const bool sized = row >= 2 && row <= 16 && std::has_single_bit(static_cast<std::uint64_t>(row));
+  if (!sized || lanes.mask != nullptr || info(array).dtype == DType::boolean || number.lanes[0] != 0) return false;
+  for (std::size_t lane = 0; lane < number.lanes.size(); ++lane)
+    if (number.lanes[lane] != static_cast<std::int64_t>(lane) * row) return false;
+  // Lanes are along the first dimension, and the other ones fill a row.
+  std::int64_t stride = row;
+  for (std::size_t k = 1; k < shape.size(); ++k) {
+    stride /= std::max<std::int64_t>(shape[k], 1);
+    if (place.strides[k] != stride && shape[k] != 1) return false;
+  }
+  return !shape.empty() && place.offset == 0 && place.loop_strides.empty() && place.strides[0] == row && stride == 1 &&
+         element_count(shape) == shape[0] * row && number.constant >= 0 && number.constant < row;
+}
+
+// Elements lane * n + column, unzipped log2(n) times, are the columns.
+std::vector<Value*> Arrays::load_columns(ir::ArrayId array, const ElementNumber& number, int width) {
+  const std::int64_t count = number.lanes[1] - number.lanes[0];
+  llvm::SmallVector<int, 64> even;
+  llvm::SmallVector<int, 64> odd;
+  for (int lane = 0; lane < width; ++lane) {
+    even.push_back(2 * lane);
+    odd.push_back(2 * lane + 1);
+  }
+  // sequences[k]: the elements of the columns that are k modulo the number of sequences.
+  std::vector<std::vector<Value*>> sequences(1);
+  ElementNumber start = number;
+  start.lanes.clear();
+  for (std::int64_t vector = 0; vector < count; ++vector) {
+    start.constant = vector * width;
+    sequences[0].push_back(load_vector(array, address(array, start), width, nullptr, nullptr));
+  }
+  while (static_cast<std::int64_t>(sequences.size()) < count) {
+    std::vector<std::vector<Value*>> unzipped(2 * sequences.size());
+    for (std::size_t k = 0; k < sequences.size(); ++k)
+      for (std::size_t part = 0; part < sequences[k].size(); part += 2) {
+        Value* left = sequences[k][part];
+        Value* right = sequences[k][part + 1];
+        unzipped[k].push_back(code_.builder.CreateShuffleVector(left, right, even));
+        unzipped[k + sequences.size()].push_back(code_.builder.CreateShuffleVector(left, right, odd));
+      }
+    sequences = std::move(unzipped);
+  }
+  std::vector<Value*> columns;
+  for (const std::vector<Value*>& sequence : sequences) columns.push_back(sequence.front());
+  return columns;
 }
 
 void Arrays::store_vector(ir::ArrayId array, Value* pointer, Value* value, Value* mask) {

@@ -128,6 +128,10 @@ class Arrays {
   llvm::Value* load_apart(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
   /// A vector that every step loads alike; null where steps may differ.
   llvm::Value* load_invariant(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes);
+  /// Whether the lanes, one after the other, have whole rows of a power of two elements each, without gaps.
+  bool is_row_of_lanes(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes) const;
+  /// All elements of such rows: for each position in a row, a vector of the lanes' elements there.
+  std::vector<llvm::Value*> load_columns(ir::ArrayId array, const ElementNumber& number, int width);
   /// The element's address is a multiple of `bytes` where the buffer's is.
   bool aligned(ir::ArrayId array, const ElementNumber& number, std::int64_t bytes) const;
   /// A whole vector at `number`, its lanes neighbours.

@@ -37,6 +37,8 @@ constexpr std::int64_t unrolled_once = 24;
 // A loop of few cheap steps becomes straight-line code.
 constexpr std::int64_t unrolled_steps = 16;
 constexpr std::int64_t unrolled_loop_operations = 768;
+// In lanes, most of the code of a step chooses by its position, which straight-line code knows.
+constexpr std::int64_t unrolled_lane_operations = 4096;
 
 class CpuPlanner {
  public:
@@ -201,7 +203,8 @@ class CpuPlanner {
     if (loop.condition) code += schedule(*loop.condition, depth + 1);
     if (outermost) current_lanes_ = 0;
     const bool counted = !loop.condition && loop.trip_count <= unrolled_steps;
-    if (depth > 0 && counted && code * loop.trip_count <= unrolled_loop_operations) {
+    const std::int64_t limit = current_lanes_ == 0 ? unrolled_loop_operations : unrolled_lane_operations;
+    if (depth > 0 && counted && code * loop.trip_count <= limit) {
       plan_.loops[id].unrolled = true;
       return code * loop.trip_count;
     }

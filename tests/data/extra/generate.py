@@ -176,6 +176,24 @@ def half_powers():
          edges.astype(jnp.float64), rtol=1e-6)
 
 
+def batches_of_matrices():
+    """Enough small matrices that a planner runs them side by side, and a few more."""
+
+    def positive(batch, size, dtype):
+        a = RANDOM.standard_normal((batch, size, size))
+        return jnp.asarray(a @ np.swapaxes(a, 1, 2) + 2 * np.eye(size), dtype)
+
+    def solve(a, b):
+        x = jnp.linalg.solve(a, b)
+        return x, x.sum(0), a[:, 0, 0] * x[:, 1, 0]
+
+    case("batches_of_matrices_4", lambda a: (jnp.linalg.cholesky(a), jnp.trace(a, axis1=1, axis2=2)),
+         positive(300, 4, jnp.float32), rtol=1e-4)
+    case("batches_of_matrices_3", lambda a: jnp.linalg.cholesky(2 * a) + 1, positive(261, 3, jnp.float64), rtol=1e-9)
+    case("batches_of_systems", solve, positive(275, 4, jnp.float32),
+         jnp.asarray(RANDOM.standard_normal((275, 4, 2)), jnp.float32), rtol=1e-3)
+
+
 def products_of_scans():
     """Products of a scan's body that do not need its carries, and sums of products that nothing but the result needs."""
 
@@ -216,5 +234,5 @@ def products_of_scans():
 
 
 if __name__ == "__main__":
-    for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers):
+    for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices):
         write()
