@@ -24,6 +24,8 @@ constexpr std::array program_table = {
     ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
     ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
     ProgramPass{"group_batches", group_batches, "small matrices of a batch are factored and solved one by one"},
+    ProgramPass{"group_rows", group_rows, "nests that share rows of large arrays run row by row",
+                &LowerOptions::group_rows},
 };
 
 class Stopwatch {
@@ -68,6 +70,7 @@ Compilation compile(const ir::Jaxpr& jaxpr, std::span<const Array> constants, co
   ir::verify(result.program);
   show("lower", "every equation is nests, loops and branches", result.program);
   for (const ProgramPass& pass : program_table) {
+    if (pass.option != nullptr && !(options.*pass.option)) continue;
     result.program = stopwatch.time(pass.name, [&] { return pass.run(result.program); });
     ir::verify(result.program);
     show(pass.name, pass.holds, result.program);

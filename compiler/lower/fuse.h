@@ -1,4 +1,4 @@
-// Passes over Programs: fusion of nests, dead code, contraction to mul_add.
+// Passes over Programs: fusion of nests, dead code, contraction to mul_add, loops over rows.
 #pragma once
 
 #include "ir/program.h"
@@ -13,6 +13,10 @@ ir::Program fuse(const ir::Program& program);
 /// a * b + c becomes mul_add where the product has no other use, also across a reduction by addition.
 /// Library functions stay as they are written.
 ir::Program contract(const ir::Program& program);
+
+/// Nests that walk the same rows of large arrays, handing on what they compute there, become a loop named "rows"; a
+/// row is then in the cache when the next nest reads it.
+ir::Program group_rows(const ir::Program& program);
 
 /// Drops nodes, carries, stacked arrays and results that no output depends on, and operations that no result
 /// of a nest's body depends on.

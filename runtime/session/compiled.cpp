@@ -29,7 +29,9 @@ void report_loops(const ir::Block& block, const ir::Plan& plan, int depth, std::
 CompiledRunner::CompiledRunner(const Request& request, const std::function<ir::Plan(const ir::Program&)>& plan)
     : jaxpr_(request.program.jaxpr),
       compilation_(compiler::compile(request.program.jaxpr, request.program.constant_values,
-                                     {.threefry_partitionable = request.threefry_partitionable}, plan,
+                                     {.threefry_partitionable = request.threefry_partitionable,
+                                      .group_rows = request.options.backend != Backend::gpu},
+                                     plan,
                                      request.options.observe_passes)) {
   report_loops(compilation_.program.body, compilation_.plan, 0, loops);
   for (const compiler::PassDuration& pass : compilation_.times) record_time(std::string(pass.pass), pass.time.count());

@@ -233,6 +233,46 @@ def products_of_scans():
     case("products_gathered_by_scan", gathered, normal(12, 10, 10), normal(9, 12, 10), normal(9, 12, 10), rtol=1e-4)
 
 
+def row_loops():
+    """Nests that share rows of arrays so large that a processor works on one row at a time."""
+    def probabilities(x, scale):
+        p = jax.nn.softmax(x * scale[:, None], axis=-1)
+        return (p * p).sum(-1), p.max(0)
+
+    def positions(x, scale):
+        rows = jnp.arange(scale.size, dtype=jnp.float32)[:, None] / scale.size
+        a = jnp.sin(x * scale[:, None] + rows)
+        b = jnp.cumsum(a, axis=1) / (1 + jnp.abs(a).sum(1, keepdims=True))
+        c = jnp.tanh(b + b[:, ::-1] + jnp.roll(a, 1, axis=0)) + (x[:, None] * scale).T
+        return c.sum(1), jnp.exp(c - c.max(1, keepdims=True)).sum(0)
+
+    def transposed(x, y, w):
+        a = jnp.exp(x[:, None] * y)
+        b = a.T / a.T.sum(1, keepdims=True)
+        index = jnp.argmax(b, 1)
+        return (b @ w)[:, 0], jnp.take_along_axis(b, index[:, None], 1).sum(1) + b.var(1), index
+
+    case("rows_softmax", probabilities, reals(1024), reals(256), rtol=1e-5)
+    case("rows_with_positions", positions, reals(700), reals(300), rtol=1e-4)
+    case("rows_of_a_transpose", transposed, reals(520), reals(300), reals(520, 2), rtol=1e-5)
+
+
+def joining():
+    """More operands than one nest joins, of several extents; with numbers among them, and complex ones."""
+
+    def many(x, z, s):
+        along = jnp.concatenate([x[:, k % 5 : k % 5 + 1 + k % 4] * (k + 1) for k in range(70)], axis=1)
+        stacked = jnp.stack([x[0, k % 7] + k for k in range(40)], axis=1)
+        complexes = jnp.concatenate([z[k % 3 :] * (k + 1) for k in range(36)])
+        scalars = jnp.stack([s[k % 3] if k % 5 else jnp.float32(k) for k in range(65)])
+        return along, stacked, complexes, scalars
+
+    ramp = np.arange(2 * 9 * 3, dtype=np.float32).reshape(2, 9, 3) - 20
+    case("joins_of_many", many, jnp.asarray(ramp), jnp.asarray(ramp[0, :, 0] + 1j * ramp[0, :, 1], jnp.complex64),
+         jnp.asarray(ramp[1, 0]))
+
+
 if __name__ == "__main__":
-    for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices):
+    for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
+                  row_loops):
         write()
