@@ -135,6 +135,7 @@ stage_conformance() {
   for backend in eval reference cpu gpu; do
     check tests/data/conformance --backend "$backend"
     check tests/data/dlm --backend "$backend"
+    check tests/data/extra --backend "$backend"
     check tests/data/regressions --backend "$backend"
   done
   check tests/data/conformance --backend gpu --validate
