@@ -39,6 +39,7 @@ void dump(const DumpOptions& options) {
   Program program = Program::load(options.program);
   if (!options.data.empty()) program = program.with_data(Safetensors::load(options.data));
   CompileOptions compile_options = options.backend.compile_options();
+  compile_options.make_code = options.times;
   if (options.passes)
     compile_options.observe_passes = [](std::string_view pass, std::string_view holds, const std::string& form) {
       fmt::print("==== {}: {} ====\n{}\n", pass, holds, form);

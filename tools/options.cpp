@@ -1,6 +1,7 @@
 // Implements the shared options.
 #include "options.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 namespace jaxc::tools {
@@ -27,6 +28,14 @@ CompileOptions BackendOptions::compile_options() const {
   options.require_path = require_path;
   if (!threefry.empty()) options.threefry_partitionable = threefry == "true";
   return options;
+}
+
+std::string default_cache_folder() {
+  // The XDG Base Directory Specification: a relative path is to be ignored.
+  const char* caches = std::getenv("XDG_CACHE_HOME");
+  if (caches != nullptr && caches[0] == '/') return std::string(caches) + "/jaxc";
+  const char* home = std::getenv("HOME");
+  return home != nullptr && home[0] == '/' ? std::string(home) + "/.cache/jaxc" : "";
 }
 
 std::string data_path_beside(const std::string& program_path) {

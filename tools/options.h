@@ -20,6 +20,9 @@ struct BackendOptions {
   CompileOptions compile_options() const;
 };
 
+/// Where this user's programs keep caches: $XDG_CACHE_HOME/jaxc, or ~/.cache/jaxc; empty where neither is known.
+std::string default_cache_folder();
+
 /// The .safetensors file beside a .jaxpr file.
 std::string data_path_beside(const std::string& program_path);
 

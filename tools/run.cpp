@@ -10,6 +10,7 @@
 #include "format.h"
 #include "jaxc/jaxc.h"
 #include "options.h"
+#include "trace.h"
 
 namespace jaxc::tools {
 
@@ -19,7 +20,10 @@ struct RunOptions {
   std::string program;
   std::string data;
   std::string out;
+  std::string cache = default_cache_folder();
+  bool no_cache = false;
   int repeat = 0;
+  std::string profile;
   BackendOptions backend;
 };
 
@@ -58,6 +62,7 @@ double median_milliseconds(const Executable& executable, const std::vector<Array
 }
 
 void run(const RunOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
   Program program = Program::load(options.program);
   std::vector<Array> inputs;
   std::string data_path = options.data.empty() ? data_path_beside(options.program) : options.data;
@@ -69,9 +74,14 @@ void run(const RunOptions& options) {
     throw Error(fmt::format("{}: the program takes {} inputs, and there is no {}; give --data FILE.safetensors",
                             options.program, program.inputs().size(), data_path));
   }
+  CompileOptions compile_options = options.backend.compile_options();
+  if (!options.no_cache) compile_options.cache_folder = options.cache;
+  compile_options.profile = !options.profile.empty();
+  const double load_milliseconds = milliseconds_since(begin);
   const auto start = std::chrono::steady_clock::now();
-  const Executable executable = compile(program, options.backend.compile_options());
+  const Executable executable = compile(program, compile_options);
   const double compile_milliseconds = milliseconds_since(start);
+  const double run_begin = milliseconds_since(begin);
   const std::vector<Array> outputs = executable.run(inputs);
   Safetensors results;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
@@ -84,6 +94,15 @@ void run(const RunOptions& options) {
     fmt::print("compile {:.3f} ms\n", compile_milliseconds);
     fmt::print("run     {:.6f} ms (median of {})\n", median_milliseconds(executable, inputs, options.repeat),
                options.repeat);
+  }
+  if (!options.profile.empty()) {
+    Trace trace;
+    trace.add("load", 0, load_milliseconds);
+    trace.add("compile", load_milliseconds, compile_milliseconds);
+    trace.add_passes(executable, load_milliseconds);
+    trace.add("run", run_begin, milliseconds_since(begin) - run_begin, fmt::format("{} calls", 1 + options.repeat));
+    trace.add_steps(executable, run_begin);
+    trace.save(options.profile);
   }
 }
 
@@ -98,6 +117,12 @@ void add_run(CLI::App& app) {
                       ".safetensors file beside the program");
   command->add_option("--out", options->out, "write the results out0, out1, ... to this .safetensors file");
   command->add_option("--repeat", options->repeat, "time this many further runs")->check(CLI::NonNegativeNumber);
+  command->add_option(
+      "--profile", options->profile,
+      "write the times of passes, loops and routines to this file, for Chrome's trace viewer or Perfetto");
+  command->add_option("--cache", options->cache, "folder that keeps machine code for later runs")
+      ->capture_default_str();
+  command->add_flag("--no-cache", options->no_cache, "compile anew and keep nothing");
   options->backend.add_to(*command);
   command->callback([options] { run(*options); });
 }

@@ -15,6 +15,8 @@
 #include <vector>
 
 #include "backends/llvm/llvm.h"
+#include "backends/llvm/profile.h"
+#include "backends/llvm/source_lines.h"
 #include "ir/plan.h"
 #include "ir/program.h"
 
@@ -37,6 +39,8 @@ struct Code {
   llvm::Function* entry = nullptr;
   std::map<std::pair<std::uint64_t, int>, llvm::Function*> functions;  ///< scalar functions by number and lanes
   llvm::Value* harmless = nullptr;                                     ///< memory that guarded loads may touch
+  std::optional<Profile> profile;                                      ///< where steps are timed
+  std::optional<SourceLines> lines;                                    ///< where instructions say their source
   std::int64_t inlined_operations = 0;                                 ///< of scalar functions, so far
 
   llvm::Type* value_type(DType dtype) const;

@@ -1,100 +1,46 @@
-// Compiles a Program with its Plan, and calls the code.
+// Links machine code and calls it.
 #include <fmt/format.h>
-#include <llvm/IR/Verifier.h>
-#include <llvm/Support/raw_ostream.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <optional>
 #include <vector>
 
 #include "backends/llvm/jit.h"
-#include "backends/llvm/program.h"
+#include "backends/llvm/llvm.h"
+#include "backends/llvm/profile.h"
 #include "backends/llvm/scratch.h"
-#include "backends/llvm/target.h"
 #include "jaxc/error.h"
 
 namespace jaxc::cpu {
 
-namespace {
-
-double milliseconds_since(std::chrono::steady_clock::time_point& mark) {
-  const auto now = std::chrono::steady_clock::now();
-  const double elapsed = std::chrono::duration<double, std::milli>(now - mark).count();
-  mark = now;
-  return elapsed;
-}
-
-[[maybe_unused]] void verify(const llvm::Module& module) {
-  std::string message;
-  llvm::raw_string_ostream stream(message);
-  if (llvm::verifyModule(module, &stream)) throw InternalError(fmt::format("cpu: LLVM rejects the code: {}", message));
-}
-
-/// The module of a program, optimised.
-std::unique_ptr<llvm::Module> make_module(llvm::LLVMContext& context, llvm::TargetMachine& target,
-                                          const ir::Program& program, const ir::Plan& plan, const CpuOptions& options,
-                                          CompileStatistics& statistics) {
-  auto mark = std::chrono::steady_clock::now();
-  auto module = std::make_unique<llvm::Module>("jaxc", context);
-  module->setTargetTriple(target.getTargetTriple().str());
-  module->setDataLayout(target.createDataLayout());
-  const int bits = options.vector_bits > 0 ? options.vector_bits
-                   : plan.vector_bits > 0  ? static_cast<int>(plan.vector_bits)
-                                           : host_vector_bits();
-  Code code(*module, program, plan, bits);
-  ProgramEmitter(code).emit();
-  statistics.emit_milliseconds = milliseconds_since(mark);
-#ifndef NDEBUG
-  verify(*module);
-#endif
-  optimize(*module, target, options.optimization);
-  statistics.optimize_milliseconds = milliseconds_since(mark);
-  statistics.ir_instructions = module->getInstructionCount();
-  return module;
-}
-
-}  // namespace
-
 struct CpuExecutable::State {
-  CpuOptions options;
-  CompileStatistics statistics;
   std::size_t input_count = 0;
   std::size_t output_count = 0;
   std::vector<Array> constants;
   std::vector<const void*> constant_pointers;
-  std::optional<LoadedObject> object;
+  LoadedObject object;
   EntryPoint entry = nullptr;
-  std::optional<ScratchPool> scratch;
-  std::optional<ir::Program> program;
-  ir::Plan plan;
+  ScratchPool scratch;
+  std::span<std::uint64_t> profile;  ///< see profile.h; empty when nothing is counted
+  // All runs, on two clocks.
+  std::atomic<std::uint64_t> profiled_cycles = 0;
+  std::atomic<std::int64_t> profiled_nanoseconds = 0;
+
+  explicit State(CpuObject made)
+      : input_count(made.input_count),
+        output_count(made.output_count),
+        constants(std::move(made.constants)),
+        object(made.code),
+        entry(object.entry()),
+        scratch(static_cast<std::size_t>(made.scratch_bytes)) {
+    for (const Array& constant : constants) constant_pointers.push_back(constant.bytes().data());
+    if (made.profiled_nodes > 0)
+      profile = {static_cast<std::uint64_t*>(object.find(profile_name)), 2 * std::size_t{made.profiled_nodes}};
+  }
 };
 
-CpuExecutable::CpuExecutable(const ir::Program& program, const ir::Plan& plan, const CpuOptions& options)
-    : state_(std::make_unique<State>()) {
-  if (plan.target != ir::Target::cpu) throw InternalError("cpu: the plan is for another target");
-  State& state = *state_;
-  state.options = options;
-  state.input_count = program.inputs.size();
-  state.output_count = program.outputs.size();
-  for (const ir::ProgramConstant& constant : program.constants) state.constants.push_back(constant.value);
-  for (const Array& constant : state.constants) state.constant_pointers.push_back(constant.bytes().data());
-  state.scratch.emplace(static_cast<std::size_t>(plan.scratch_bytes));
-  if (options.keep_sources) {
-    state.program = program;
-    state.plan = plan;
-  }
-  const std::unique_ptr<llvm::TargetMachine> target = make_target(options);
-  llvm::LLVMContext context;
-  const std::unique_ptr<llvm::Module> module = make_module(context, *target, program, plan, options, state.statistics);
-  auto mark = std::chrono::steady_clock::now();
-  const llvm::SmallVector<char, 0> object = generate_object(*module, *target);
-  state.statistics.generate_milliseconds = milliseconds_since(mark);
-  state.statistics.object_bytes = object.size();
-  state.object.emplace(llvm::ArrayRef<char>(object));
-  state.entry = state.object->entry();
-  state.statistics.link_milliseconds = milliseconds_since(mark);
-}
-
+CpuExecutable::CpuExecutable(CpuObject object) : state_(std::make_unique<State>(std::move(object))) {}
 CpuExecutable::~CpuExecutable() = default;
 CpuExecutable::CpuExecutable(CpuExecutable&&) noexcept = default;
 CpuExecutable& CpuExecutable::operator=(CpuExecutable&&) noexcept = default;
@@ -104,33 +50,26 @@ void CpuExecutable::run(std::span<const void* const> inputs, std::span<void* con
   if (inputs.size() != state.input_count || outputs.size() != state.output_count)
     throw Error(fmt::format("run: the program has {} inputs and {} outputs, got {} and {}", state.input_count,
                             state.output_count, inputs.size(), outputs.size()));
-  const ScratchPool::Lease scratch(*state.scratch);
+  const ScratchPool::Lease scratch(state.scratch);
+  if (state.profile.empty()) {
+    state.entry(inputs.data(), outputs.data(), state.constant_pointers.data(), scratch.memory());
+    return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const std::uint64_t cycles = __builtin_readcyclecounter();
   state.entry(inputs.data(), outputs.data(), state.constant_pointers.data(), scratch.memory());
+  state.profiled_cycles += __builtin_readcyclecounter() - cycles;
+  state.profiled_nanoseconds += (std::chrono::steady_clock::now() - start).count();
 }
 
-std::string CpuExecutable::llvm_ir() const {
-  if (!state_->program) throw Error("llvm_ir: the program was compiled without keep_sources");
-  const std::unique_ptr<llvm::TargetMachine> target = make_target(state_->options);
-  llvm::LLVMContext context;
-  CompileStatistics ignored;
-  const auto module = make_module(context, *target, *state_->program, state_->plan, state_->options, ignored);
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  module->print(stream, nullptr);
-  return text;
-}
-
-std::string CpuExecutable::assembly() const {
-  if (!state_->program) throw Error("assembly: the program was compiled without keep_sources");
-  const std::unique_ptr<llvm::TargetMachine> target = make_target(state_->options);
-  llvm::LLVMContext context;
-  CompileStatistics ignored;
-  const auto module = make_module(context, *target, *state_->program, state_->plan, state_->options, ignored);
-  return generate_assembly(*module, *target);
-}
-
-const CompileStatistics& CpuExecutable::statistics() const {
-  return state_->statistics;
+std::vector<NodeTime> CpuExecutable::profile() const {
+  const State& state = *state_;
+  const double milliseconds_per_cycle = 1e-6 * static_cast<double>(state.profiled_nanoseconds) /
+                                        std::max(static_cast<double>(state.profiled_cycles), 1.0);
+  std::vector<NodeTime> times;
+  for (std::size_t k = 0; k < state.profile.size(); k += 2)
+    times.push_back({state.profile[k], static_cast<double>(state.profile[k + 1]) * milliseconds_per_cycle});
+  return times;
 }
 
 }  // namespace jaxc::cpu

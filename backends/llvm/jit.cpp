@@ -2,8 +2,12 @@
 #include "backends/llvm/jit.h"
 
 #include <fmt/format.h>
-#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/ExecutionEngine/Orc/Core.h>
+#include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
+#include <llvm/ExecutionEngine/Orc/ExecutorProcessControl.h>
+#include <llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h>
 #include <llvm/Support/MemoryBuffer.h>
+#include <llvm/TargetParser/Host.h>
 
 #include "jaxc/error.h"
 
@@ -11,29 +15,48 @@ namespace jaxc::cpu {
 
 namespace {
 
+void require(llvm::Error error) {
+  if (error) throw InternalError(fmt::format("llvm: {}", llvm::toString(std::move(error))));
+}
+
 template <typename T>
 T take(llvm::Expected<T> value) {
-  if (!value) throw InternalError(fmt::format("llvm: {}", llvm::toString(value.takeError())));
+  if (!value) require(value.takeError());
   return std::move(*value);
+}
+
+/// What the object format puts in front of C's names.
+char name_prefix() {
+  return llvm::Triple(llvm::sys::getProcessTriple()).isOSBinFormatMachO() ? '_' : '\0';
 }
 
 }  // namespace
 
+/// The linking layer alone, without LLJIT, which would look at the host and make a compiler for it.
 struct LoadedObject::State {
-  std::unique_ptr<llvm::orc::LLJIT> jit;
+  llvm::orc::ExecutionSession session{take(llvm::orc::SelfExecutorProcessControl::Create())};
+  llvm::orc::JITDylib& library{session.createBareJITDylib("jaxc")};
+  llvm::orc::ObjectLinkingLayer linker{session, session.getExecutorProcessControl().getMemMgr()};
+
+  ~State() { llvm::consumeError(session.endSession()); }
+
+  llvm::orc::SymbolStringPtr intern(std::string name) {
+    if (name_prefix() != '\0') name.insert(name.begin(), name_prefix());
+    return session.intern(name);
+  }
 };
 
-LoadedObject::LoadedObject(llvm::ArrayRef<char> object) : state_(std::make_unique<State>()) {
-  state_->jit = take(llvm::orc::LLJITBuilder().create());
-  llvm::orc::LLJIT& jit = *state_->jit;
-  jit.getMainJITDylib().addGenerator(
-      take(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(jit.getDataLayout().getGlobalPrefix())));
-  auto buffer = llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(object.data(), object.size()), "program");
-  if (llvm::Error error = jit.addObjectFile(std::move(buffer)))
-    throw InternalError(fmt::format("llvm: {}", llvm::toString(std::move(error))));
-  entry_ = take(jit.lookup(entry_name)).toPtr<EntryPoint>();
+LoadedObject::LoadedObject(std::string_view object) : state_(std::make_unique<State>()) {
+  state_->library.addGenerator(take(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(name_prefix())));
+  require(state_->linker.add(
+      state_->library, llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(object.data(), object.size()), "program")));
+  entry_ = reinterpret_cast<EntryPoint>(find(entry_name));
 }
 
 LoadedObject::~LoadedObject() = default;
+
+void* LoadedObject::find(const char* name) const {
+  return take(state_->session.lookup({&state_->library}, state_->intern(name))).getAddress().toPtr<void*>();
+}
 
 }  // namespace jaxc::cpu

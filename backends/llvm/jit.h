@@ -1,9 +1,8 @@
 // LoadedObject: machine code linked into this process.
 #pragma once
 
-#include <llvm/ADT/ArrayRef.h>
-
 #include <memory>
+#include <string_view>
 
 namespace jaxc::cpu {
 
@@ -17,12 +16,14 @@ inline constexpr const char* entry_name = "jaxc_program";
 class LoadedObject {
  public:
   /// Links an object file; symbols it lacks come from this process (libm). Throws InternalError when it cannot.
-  explicit LoadedObject(llvm::ArrayRef<char> object);
+  explicit LoadedObject(std::string_view object);
   ~LoadedObject();
   LoadedObject(const LoadedObject&) = delete;
   LoadedObject& operator=(const LoadedObject&) = delete;
 
   EntryPoint entry() const { return entry_; }
+  /// The address of another symbol of the file. Throws InternalError when it has none of that name.
+  void* find(const char* name) const;
 
  private:
   struct State;

@@ -36,6 +36,7 @@ llvm::Function* ProgramEmitter::begin_function(const char* name, llvm::GlobalVal
     function->addParamAttr(k, llvm::Attribute::NoCapture);
   }
   builder.SetInsertPoint(llvm::BasicBlock::Create(code_.context, "entry", function));
+  if (code_.lines) code_.lines->begin(*function, builder);
   return function;
 }
 
@@ -69,6 +70,11 @@ void ProgramEmitter::block(const ir::Block& block) {
 }
 
 void ProgramEmitter::node(const ir::Node& node) {
+  const llvm::DebugLoc around = code_.builder.getCurrentDebugLocation();
+  if (code_.lines) code_.lines->set(node.location, code_.builder);
+  const int routine = std::holds_alternative<ir::Routine>(node.kind) ? 1 : 0;
+  Value* started = is_timed(node) ? code_.profile->start(code_.builder) : nullptr;
+  routines_ += routine;
   if (const auto* nest = std::get_if<ir::Nest>(&node.kind))
     this->nest(node, *nest);
   else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind))
@@ -79,6 +85,16 @@ void ProgramEmitter::node(const ir::Node& node) {
     this->branch(*branch);
   else
     block(std::get<ir::Routine>(node.kind).expansion);
+  routines_ -= routine;
+  if (started != nullptr) code_.profile->stop(node.id, started, code_.builder);
+  code_.builder.SetCurrentDebugLocation(around);
+}
+
+bool ProgramEmitter::is_timed(const ir::Node& node) const {
+  if (!code_.profile || routines_ > 0) return false;
+  const auto loop = code_.plan.loops.find(node.id);
+  if (loop != code_.plan.loops.end()) return !loop->second.unrolled;
+  return depth_ == 0 || std::holds_alternative<ir::Routine>(node.kind);
 }
 
 void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {

@@ -20,6 +20,8 @@ class ProgramEmitter {
   llvm::Function* begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage);
   void block(const ir::Block& block);
   void node(const ir::Node& node);
+  /// A profile times the outermost nodes, loops and routines; what is inside a routine is part of it.
+  bool is_timed(const ir::Node& node) const;
   void nest(const ir::Node& node, const ir::Nest& nest);
   /// The nest writes a large result of the program that it does not read.
   bool streams(const ir::Nest& nest) const;
@@ -36,7 +38,8 @@ class ProgramEmitter {
   Arrays arrays_;
   Forms forms_;
   Mover mover_;
-  int depth_ = 0;  ///< loops around
+  int depth_ = 0;     ///< loops around
+  int routines_ = 0;  ///< routines around
 };
 
 }  // namespace jaxc::cpu

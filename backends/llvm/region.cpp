@@ -133,6 +133,7 @@ llvm::Function* RegionEmitter::function(std::uint64_t number, int width) {
   known = made;
   const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
   code_.builder.SetInsertPoint(llvm::BasicBlock::Create(code_.context, "entry", made));
+  code_.builder.SetCurrentDebugLocation({});
   Values arguments;
   for (std::size_t k = 0; k < source.region.arguments.size(); ++k)
     arguments.push_back(made->getArg(static_cast<unsigned>(k)));

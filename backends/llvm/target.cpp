@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <llvm/Analysis/AliasAnalysis.h>
+#include <llvm/Config/llvm-config.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
@@ -34,12 +35,30 @@ void initialize_target() {
   static_cast<void>(initialized);
 }
 
-std::string host_features() {
-  std::string features;
-  for (const auto& feature : llvm::sys::getHostCPUFeatures())
-    features +=
-        fmt::format("{}{}{}", features.empty() ? "" : ",", feature.getValue() ? "+" : "-", feature.getKey().str());
-  return features;
+/// This processor; asking for it takes time that counts beside a cached program's.
+struct Host {
+  std::string name = llvm::sys::getHostCPUName().str();
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  std::string feature_string;
+
+  Host() {
+    for (const auto& feature : features)
+      feature_string += fmt::format("{}{}{}", feature_string.empty() ? "" : ",", feature.getValue() ? "+" : "-",
+                                    feature.getKey().str());
+  }
+};
+
+const Host& host() {
+  static const Host described;
+  return described;
+}
+
+std::string processor(const CpuOptions& options) {
+  return options.cpu.empty() ? host().name : options.cpu;
+}
+
+std::string features(const CpuOptions& options) {
+  return options.features.empty() && options.cpu.empty() ? host().feature_string : options.features;
 }
 
 llvm::CodeGenOptLevel code_generation_level(int optimization) {
@@ -48,22 +67,29 @@ llvm::CodeGenOptLevel code_generation_level(int optimization) {
   return optimization == 2 ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::Aggressive;
 }
 
-void generate(llvm::Module& module, llvm::TargetMachine& target, llvm::raw_pwrite_stream& stream,
-              llvm::CodeGenFileType type) {
+std::string generate(llvm::Module& module, llvm::TargetMachine& target, llvm::CodeGenFileType type) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
   if (target.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true))
     throw InternalError("llvm: the target emits no such file");
   passes.run(module);
+  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
 
 std::string host_name() {
-  return llvm::sys::getHostCPUName().str();
+  return host().name;
+}
+
+std::string target_name(const CpuOptions& options) {
+  return fmt::format("LLVM {} {} {} {}", LLVM_VERSION_STRING, llvm::sys::getProcessTriple(), processor(options),
+                     features(options));
 }
 
 int host_vector_bits() {
-  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  const llvm::StringMap<bool>& features = host().features;
   if (features.lookup("avx512f") && features.lookup("avx512dq") && features.lookup("avx512vl")) return 512;
   return features.lookup("avx2") ? 256 : 128;
 }
@@ -74,12 +100,11 @@ std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options) {
   std::string message;
   const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, message);
   if (target == nullptr) throw Error(fmt::format("llvm: no target for {}: {}", triple, message));
-  const std::string cpu = options.cpu.empty() ? llvm::sys::getHostCPUName().str() : options.cpu;
-  const std::string features = options.features.empty() && options.cpu.empty() ? host_features() : options.features;
+  const std::string cpu = processor(options);
   llvm::TargetOptions target_options;
   std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, cpu, features, target_options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-                                  code_generation_level(options.optimization), /*JIT=*/true));
+      target->createTargetMachine(triple, cpu, features(options), target_options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, code_generation_level(options.optimization), /*JIT=*/true));
   if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(cpu))
     throw Error(fmt::format("llvm: unknown processor {}", cpu));
   return machine;
@@ -110,18 +135,13 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimizatio
     if (!function.isDeclaration()) passes.run(function, functions);
 }
 
-llvm::SmallVector<char, 0> generate_object(llvm::Module& module, llvm::TargetMachine& target) {
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  generate(module, target, stream, llvm::CodeGenFileType::ObjectFile);
-  return bytes;
+std::string generate_object(llvm::Module& module, llvm::TargetMachine& target) {
+  return generate(module, target, llvm::CodeGenFileType::ObjectFile);
 }
 
 std::string generate_assembly(llvm::Module& module, llvm::TargetMachine& target) {
-  llvm::SmallVector<char, 0> text;
-  llvm::raw_svector_ostream stream(text);
-  generate(module, target, stream, llvm::CodeGenFileType::AssemblyFile);
-  return std::string(text.begin(), text.end());
+  target.Options.MCOptions.AsmVerbose = true;
+  return generate(module, target, llvm::CodeGenFileType::AssemblyFile);
 }
 
 }  // namespace jaxc::cpu

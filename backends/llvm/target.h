@@ -1,7 +1,6 @@
 // Target: LLVM's description of the processor that code is made for, and the passes and code generation for it.
 #pragma once
 
-#include <llvm/ADT/SmallVector.h>
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
@@ -17,7 +16,7 @@ std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options);
 /// Runs the function passes that emitted code needs, in place.
 void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimization);
 /// Machine code as an object file in memory.
-llvm::SmallVector<char, 0> generate_object(llvm::Module& module, llvm::TargetMachine& target);
+std::string generate_object(llvm::Module& module, llvm::TargetMachine& target);
 /// Machine code as assembly text.
 std::string generate_assembly(llvm::Module& module, llvm::TargetMachine& target);
 

@@ -74,7 +74,17 @@ struct CompileOptions {
   bool validate = false;
   /// Reference: the order of parallel iterations.
   std::uint64_t seed = 0;
-  /// Is told each pass of the compiler, what holds after it, and the form that it made.
+  /// CPU: a folder that keeps machine code for other processes, made on demand with mode 0700; empty: none. One that
+  /// cannot be written, or that others may write to, is left alone.
+  std::string cache_folder = {};
+  /// The most that the folder may hold; the longest unused code goes first.
+  std::int64_t cache_bytes = std::int64_t{256} << 20;
+  /// CPU: time the loops and routines of every run, for Executable::profile(). Nothing is then taken from the cache.
+  bool profile = false;
+  /// False: stop before the CPU's machine code. The Executable can be asked and dumped, and not run.
+  bool make_code = true;
+  /// Is told each pass of the compiler, what holds after it, and the form that it made. Nothing is then taken from the
+  /// cache.
   std::function<void(std::string_view pass, std::string_view holds, const std::string& form)> observe_passes = {};
 };
 
@@ -100,6 +110,15 @@ struct PassTime {
   double milliseconds = 0;
 };
 
+/// The time that one step of a program took in all runs so far.
+struct StepTime {
+  std::string name;      ///< of the loop or routine: "scan", "cholesky"; "nest", "branch" or "reshape" for others
+  std::string equation;  ///< the equation that it comes from, where one is known
+  int depth = 0;         ///< steps around it
+  std::uint64_t calls = 0;
+  double milliseconds = 0;
+};
+
 /// A compiled program. Immutable; may be run from many threads at once. Copies share it.
 class Executable {
  public:
@@ -107,12 +126,15 @@ class Executable {
   const std::vector<Type>& outputs() const;
   Backend backend() const;
   const std::vector<LoopReport>& loops() const;
+  /// The steps of the compiler in order; a program from the cache took "read cache" and "link".
   const std::vector<PassTime>& compile_times() const;
   /// Runs on arrays. Throws Error when their number or types do not match.
   std::vector<Array> run(std::span<const Array> inputs) const;
   /// Runs on plain memory in row-major order: byte_count(type) bytes each, aligned to the element's size.
   /// Outputs must not overlap inputs or each other. Allocates nothing on the CPU after the first call.
   void run_into(std::span<const void* const> inputs, std::span<void* const> outputs) const;
+  /// With CompileOptions::profile: the outermost steps, loops and routines that have run, in order, outer before inner.
+  std::vector<StepTime> profile() const;
   /// The program in one of the compiler's forms. Throws Error for forms that the backend does not make.
   std::string dump(Stage stage) const;
 

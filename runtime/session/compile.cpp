@@ -118,6 +118,9 @@ const std::vector<LoopReport>& Executable::loops() const {
 const std::vector<PassTime>& Executable::compile_times() const {
   return state_->runner->times;
 }
+std::vector<StepTime> Executable::profile() const {
+  return state_->runner->profile();
+}
 std::string Executable::dump(Stage stage) const {
   return state_->runner->dump(stage);
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "ir/printer.h"
+#include "ir/source.h"
 
 namespace jaxc::session {
 
@@ -26,15 +27,44 @@ void report_loops(const ir::Block& block, const ir::Plan& plan, int depth, std::
 
 }  // namespace
 
-CompiledRunner::CompiledRunner(const Request& request, const std::function<ir::Plan(const ir::Program&)>& plan)
+CompiledRunner::CompiledRunner(const Request& request, Planner plan) : CompiledRunner(request, std::move(plan), {}) {
+  compilation_ = compiler::compile(jaxpr_, constants_, options_, plan_, request.options.observe_passes);
+  report_loops(compilation_->program.body, compilation_->plan, 0, loops);
+  for (const compiler::PassDuration& pass : compilation_->times) record_time(std::string(pass.pass), pass.time.count());
+}
+
+CompiledRunner::CompiledRunner(const Request& request, Planner plan, std::vector<LoopReport> known_loops)
     : jaxpr_(request.program.jaxpr),
-      compilation_(compiler::compile(request.program.jaxpr, request.program.constant_values,
-                                     {.threefry_partitionable = request.threefry_partitionable,
-                                      .group_rows = request.options.backend != Backend::gpu},
-                                     plan,
-                                     request.options.observe_passes)) {
-  report_loops(compilation_.program.body, compilation_.plan, 0, loops);
-  for (const compiler::PassDuration& pass : compilation_.times) record_time(std::string(pass.pass), pass.time.count());
+      constants_(request.program.constant_values),
+      options_{.threefry_partitionable = request.threefry_partitionable,
+               .group_rows = request.options.backend != Backend::gpu},
+      plan_(std::move(plan)) {
+  loops = std::move(known_loops);
+}
+
+const compiler::Compilation& CompiledRunner::compilation() const {
+  const std::lock_guard lock(mutex_);
+  if (!compilation_) compilation_ = compiler::compile(jaxpr_, constants_, options_, plan_);
+  return *compilation_;
+}
+
+std::string CompiledRunner::describe(ir::Location location) const {
+  if (location.line == 0) return "";
+  std::vector<const ir::Jaxpr*> pending = {&jaxpr_};
+  std::vector<ir::JaxprPointer> kept;
+  while (!pending.empty()) {
+    const ir::Jaxpr& jaxpr = *pending.back();
+    pending.pop_back();
+    for (const ir::Equation& equation : jaxpr.equations) {
+      if (equation.location.line == location.line && equation.location.column == location.column)
+        return ir::describe(jaxpr, equation);
+      for (ir::JaxprPointer& inner : ir::sub_jaxprs(equation)) {
+        pending.push_back(inner.get());
+        kept.push_back(std::move(inner));
+      }
+    }
+  }
+  return "";
 }
 
 std::string CompiledRunner::dump(Stage stage) const {
@@ -42,11 +72,11 @@ std::string CompiledRunner::dump(Stage stage) const {
     case Stage::jaxpr:
       return ir::print(jaxpr_);
     case Stage::simplified:
-      return ir::print(compilation_.simplified);
+      return ir::print(compilation().simplified);
     case Stage::program:
-      return ir::print(compilation_.program);
+      return ir::print(compilation().program);
     case Stage::plan:
-      return ir::print(compilation_.program, compilation_.plan);
+      return ir::print(compilation().program, compilation().plan);
     default:
       return dump_own(stage);
   }

@@ -1,6 +1,9 @@
 // CompiledRunner: what the backends share that run a planned Program.
 #pragma once
 
+#include <map>
+#include <mutex>
+
 #include "compiler/pipeline.h"
 #include "runtime/session/state.h"
 
@@ -9,12 +12,19 @@ namespace jaxc::session {
 /// Runs the compiler's pipeline, reports its loops and times, and dumps its forms.
 class CompiledRunner : public Runner {
  public:
-  CompiledRunner(const Request& request, const std::function<ir::Plan(const ir::Program&)>& plan);
+  using Planner = std::function<ir::Plan(const ir::Program&)>;
+
+  CompiledRunner(const Request& request, Planner plan);
 
   std::string dump(Stage stage) const final;
 
  protected:
-  const compiler::Compilation& compilation() const { return compilation_; }
+  /// For a program whose code and loops are known: the pipeline runs when a form is asked for.
+  CompiledRunner(const Request& request, Planner plan, std::vector<LoopReport> known_loops);
+
+  const compiler::Compilation& compilation() const;
+  /// The equation at that place of the source, as text; empty where there is none.
+  std::string describe(ir::Location location) const;
   /// The forms that only this backend has.
   virtual std::string dump_own(Stage stage) const = 0;
   /// Records the time of a step of the backend's own.
@@ -23,7 +33,11 @@ class CompiledRunner : public Runner {
 
  private:
   ir::Jaxpr jaxpr_;
-  compiler::Compilation compilation_;
+  std::vector<Array> constants_;
+  compiler::LowerOptions options_;
+  Planner plan_;
+  mutable std::mutex mutex_;  ///< guards compilation_ while it is made
+  mutable std::optional<compiler::Compilation> compilation_;
 };
 
 }  // namespace jaxc::session

@@ -36,6 +36,8 @@ class Runner {
   /// The backend's own forms (llvm, asm, spirv). Throws Error for others.
   virtual std::string dump(Stage stage) const = 0;
 
+  virtual std::vector<StepTime> profile() const { return {}; }
+
   std::vector<LoopReport> loops;
   std::vector<PassTime> times;
 };

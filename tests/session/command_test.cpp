@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
 
 #include "jaxc/jaxc.h"
 
@@ -39,6 +41,7 @@ class Command : public testing::Test {
   void SetUp() override {
     folder_ = std::filesystem::temp_directory_path() / ("jaxc_command_" + std::to_string(getpid()));
     std::filesystem::create_directories(folder_);
+    setenv("XDG_CACHE_HOME", path("caches").c_str(), 1);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -63,6 +66,41 @@ TEST_F(Command, RunShowsAndWritesResults) {
   EXPECT_NE(outcome.output.find("out3   f32[40,2,2]"), std::string::npos) << outcome.output;
   EXPECT_NE(outcome.output.find("median of 3"), std::string::npos);
   EXPECT_EQ(jaxc::Safetensors::load(out).arrays.size(), 4U);
+}
+
+TEST_F(Command, RunKeepsCode) {
+  const std::string run = "run " + conformance + "prog_dlm_backward.jaxpr ";
+  EXPECT_EQ(jaxc(run + "--no-cache").status, 0);
+  EXPECT_FALSE(std::filesystem::exists(path("caches")));
+  const Outcome first = jaxc(run);
+  const auto files = [&] {
+    return std::distance(std::filesystem::directory_iterator(path("caches/jaxc")),
+                         std::filesystem::directory_iterator());
+  };
+  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(jaxc(run).output, first.output);
+  EXPECT_EQ(files(), 1);
+  EXPECT_EQ(jaxc(run + "--cache " + path("own")).output, first.output);
+  EXPECT_TRUE(std::filesystem::exists(path("own")));
+}
+
+TEST_F(Command, RunWritesATrace) {
+  const Outcome outcome = jaxc("run " + conformance + "scan_nested.jaxpr --repeat 2 --profile " + path("trace.json"));
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  std::ifstream file(path("trace.json"));
+  const nlohmann::json trace = nlohmann::json::parse(file);
+  std::map<std::string, int> names;
+  for (const auto& event : trace.at("traceEvents")) {
+    ++names[event.at("name")];
+    EXPECT_EQ(event.at("ph"), "X");
+    EXPECT_GE(event.at("ts"), 0.0);
+    EXPECT_GE(event.at("dur"), 0.0);
+  }
+  for (const char* name : {"load", "compile", "simplify", "plan", "generate code", "link", "run"})
+    EXPECT_EQ(names[name], 1) << name;
+  EXPECT_GE(names["scan"], 1);
+  EXPECT_EQ(jaxc("run " + conformance + "scan_nested.jaxpr --profile /nowhere/trace.json").output.substr(0, 6),
+            "error:");
 }
 
 TEST_F(Command, CheckCountsAndFails) {
