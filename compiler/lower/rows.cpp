@@ -12,6 +12,7 @@
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/renumber.h"
 #include "compiler/lower/substitute.h"
+#include "compiler/plan/independent_axes.h"
 
 namespace jaxc::compiler {
 
@@ -104,7 +105,9 @@ class Rows {
   void block(Block& block) {
     std::unordered_map<ArrayId, int> uses;
     for (Node& node : block.nodes) {
-      visit_blocks(node, [&](Block& inner) { this->block(inner); });
+      // Elements that do not interact run all steps by themselves, and hand nothing on through memory.
+      const bool in_lanes = std::holds_alternative<ir::Loop>(node.kind) && independent_axes(program_, node);
+      if (!in_lanes) visit_blocks(node, [&](Block& inner) { this->block(inner); });
       for (ArrayId array : ir::arrays_read(node)) ++uses[array];
     }
     for (ArrayId result : block.results) ++uses[result];
