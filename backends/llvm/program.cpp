@@ -72,9 +72,9 @@ void ProgramEmitter::block(const ir::Block& block) {
 void ProgramEmitter::node(const ir::Node& node) {
   const llvm::DebugLoc around = code_.builder.getCurrentDebugLocation();
   if (code_.lines) code_.lines->set(node.location, code_.builder);
-  const int routine = std::holds_alternative<ir::Routine>(node.kind) ? 1 : 0;
+  const int entered = std::holds_alternative<ir::Routine>(node.kind) ? 1 : 0;
   Value* started = is_timed(node) ? code_.profile->start(code_.builder) : nullptr;
-  routines_ += routine;
+  routines_ += entered;
   if (const auto* nest = std::get_if<ir::Nest>(&node.kind))
     this->nest(node, *nest);
   else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind))
@@ -85,7 +85,7 @@ void ProgramEmitter::node(const ir::Node& node) {
     this->branch(*branch);
   else
     block(std::get<ir::Routine>(node.kind).expansion);
-  routines_ -= routine;
+  routines_ -= entered;
   if (started != nullptr) code_.profile->stop(node.id, started, code_.builder);
   code_.builder.SetCurrentDebugLocation(around);
 }
