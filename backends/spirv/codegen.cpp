@@ -5,6 +5,7 @@
 
 #include "ir/overloaded.h"
 #include "ir/placement.h"
+#include "ir/saturate.h"
 #include "jaxc/error.h"
 
 namespace jaxc::spirv {
@@ -16,19 +17,16 @@ using ir::Loop;
 using ir::Nest;
 using ir::Node;
 using ir::NodeId;
+using ir::saturated_product;
 using ir::Schedule;
+using ir::unlimited;
 
 namespace {
 
-constexpr std::int64_t unlimited = std::int64_t{1} << 40;
 /// What a loop that ends on a condition is taken to turn, inside another loop's step.
 constexpr std::int64_t assumed_turns = 64;
 /// Lanes of one loop in a workgroup: few, so that they spread over the device's processors.
 constexpr std::int64_t lane_group = 32;
-
-std::int64_t saturated(std::int64_t left, std::int64_t right) {
-  return left > 0 && right > unlimited / left ? unlimited : left * right;
-}
 
 /// Every array that a kernel of this node touches.
 class Touched {
@@ -172,7 +170,7 @@ class Generator {
       if (shared && nest.axes[i].kind != AxisKind::reduced) {
         points *= nest.axes[i].extent;
       } else if (schedule == Schedule::serial) {
-        turns = saturated(turns, nest.axes[i].extent);
+        turns = saturated_product(turns, nest.axes[i].extent);
       }
     }
     if (empty) return;
@@ -220,18 +218,18 @@ class Generator {
                             std::int64_t shared = 1;
                             for (std::size_t i = 0; i < nest.axes.size(); ++i) {
                               if (plan.axes[i].schedule == Schedule::workgroup)
-                                shared = saturated(shared, nest.axes[i].extent);
+                                shared = saturated_product(shared, nest.axes[i].extent);
                               if (plan.axes[i].schedule == Schedule::serial)
-                                serial = saturated(serial, nest.axes[i].extent + 1);
+                                serial = saturated_product(serial, nest.axes[i].extent + 1);
                             }
-                            const std::int64_t own = saturated(serial, shared / shape.workgroup_size + 1);
+                            const std::int64_t own = saturated_product(serial, shared / shape.workgroup_size + 1);
                             std::int64_t inside = turns(nest.body);
                             if (nest.reduction) inside += turns(nest.reduction->step);
                             std::int64_t copies = 0;
                             for (const ir::NestOutput& output : nest.outputs) {
                               if (output.base) copies += copy_turns(output.result, shape);
                             }
-                            return std::min(unlimited, saturated(own, 1 + inside) + copies);
+                            return std::min(unlimited, saturated_product(own, 1 + inside) + copies);
                           },
                           [&](const ir::Reshape& reshape) { return copy_turns(reshape.result, shape); },
                           [&](const Loop& loop) {
@@ -241,7 +239,7 @@ class Generator {
                             for (const ir::Carry& carry : loop.carries) copies += copy_turns(carry.argument, shape);
                             const std::int64_t steps = loop.condition ? assumed_turns : loop.trip_count;
                             return std::min(unlimited,
-                                            saturated(steps, std::min(unlimited, step + copies)) + 2 * copies);
+                                            saturated_product(steps, std::min(unlimited, step + copies)) + 2 * copies);
                           },
                           [&](const ir::Branch& branch) {
                             std::int64_t most = 0;

@@ -10,6 +10,7 @@
 #include "compiler/plan/independent_axes.h"
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler {
 
@@ -27,20 +28,17 @@ using ir::Opcode;
 using ir::Plan;
 using ir::Program;
 using ir::Routine;
+using ir::saturated_product;
 using ir::Schedule;
 using ir::Storage;
+using ir::unlimited;
 
-constexpr std::int64_t unlimited = std::int64_t{1} << 50;
 /// Reductions this long are shared by a workgroup when there are few of them.
 constexpr std::int64_t long_reduction = 256;
 constexpr std::int64_t few_results = 4096;
 /// Shared memory that reductions in a workgroup may need for themselves.
 constexpr std::int64_t reserved_shared_bytes = 8192;
 constexpr int grid_width = 128;
-
-std::int64_t multiply(std::int64_t left, std::int64_t right) {
-  return right != 0 && left > unlimited / right ? unlimited : left * right;
-}
 
 /// The loops and branches that become kernels of their own.
 struct Kernel {
@@ -95,7 +93,7 @@ class GpuPlanner {
  private:
   std::int64_t bytes(ArrayId array) const {
     std::int64_t product = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
-    for (const std::int64_t extent : program_.arrays[array].shape) product = multiply(product, extent);
+    for (const std::int64_t extent : program_.arrays[array].shape) product = saturated_product(product, extent);
     return product;
   }
 
@@ -117,7 +115,8 @@ class GpuPlanner {
 
   std::int64_t lane_bytes(ArrayId array) const {
     std::int64_t product = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
-    for (const std::int64_t extent : lane_shape(array, lane_dimensions(array))) product = multiply(product, extent);
+    for (const std::int64_t extent : lane_shape(array, lane_dimensions(array)))
+      product = saturated_product(product, extent);
     return product;
   }
 
@@ -156,7 +155,7 @@ class GpuPlanner {
   static std::int64_t extents(const Nest& nest, AxisKind kind) {
     std::int64_t product = 1;
     for (const ir::Axis& axis : nest.axes) {
-      if (axis.kind == kind) product = multiply(product, axis.extent);
+      if (axis.kind == kind) product = saturated_product(product, axis.extent);
     }
     return product;
   }
@@ -204,7 +203,7 @@ class GpuPlanner {
     std::int64_t total = 1 + operations(nest.body);
     if (nest.reduction) total += operations(nest.reduction->step);
     for (std::size_t i = 0; i < nest.axes.size(); ++i) {
-      if (!is_lane(lane_axes, i)) total = multiply(total, nest.axes[i].extent);
+      if (!is_lane(lane_axes, i)) total = saturated_product(total, nest.axes[i].extent);
     }
     return total;
   }
@@ -220,7 +219,7 @@ class GpuPlanner {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
         const std::int64_t each = operations(*nest, lane_axes(lanes, node.id));
         work.code += each;
-        work.operations = std::min(unlimited, work.operations + multiply(runs, each));
+        work.operations = std::min(unlimited, work.operations + saturated_product(runs, each));
         std::int64_t team = extents(*nest, AxisKind::parallel);
         if (reduces_in_team(*nest)) team = std::max(team, extents(*nest, AxisKind::reduced));
         work.widest = std::max(work.widest, team);
@@ -228,8 +227,8 @@ class GpuPlanner {
         work.widest = std::max<std::int64_t>(work.widest, bytes(reshape->result) / 8);
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         const std::int64_t steps = loop->condition ? 16 : loop->trip_count;
-        if (loop->condition) measure(*loop->condition, lanes, multiply(runs, steps), work);
-        measure(loop->body, lanes, multiply(runs, steps), work);
+        if (loop->condition) measure(*loop->condition, lanes, saturated_product(runs, steps), work);
+        measure(loop->body, lanes, saturated_product(runs, steps), work);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) measure(inner, lanes, runs, work);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
@@ -277,7 +276,7 @@ class GpuPlanner {
     auto axes = independent_axes(program_, node);
     if (!axes) return std::nullopt;
     std::int64_t count = 1;
-    for (const std::int64_t extent : axes->extents) count = multiply(count, extent);
+    for (const std::int64_t extent : axes->extents) count = saturated_product(count, extent);
     const std::int64_t own = measure(node, *axes).operations;
     if (count < 2 || count >= (std::int64_t{1} << 31) || own >= work) return std::nullopt;
     if (own > options_.registers_work && count < options_.workgroup_size) return std::nullopt;
