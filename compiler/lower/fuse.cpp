@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 
 #include "compiler/lower/renumber.h"
 #include "compiler/lower/substitute.h"
+#include "compiler/scalar/library.h"
 #include "ir/region_builder.h"
 
 namespace jaxc::compiler {
@@ -166,10 +166,8 @@ class Fusion {
       case Opcode::sqrt:
       case Opcode::fma:
         return 8;
-      case Opcode::call: {
-        const std::string_view callee = program_.functions[op.immediate].name;
-        return callee.find("_from_") != std::string_view::npos ? 2 : 20;
-      }
+      case Opcode::call:
+        return is_conversion(program_.functions[op.immediate].name) ? 2 : 20;
       case Opcode::branch:
       case Opcode::repeat:
         return 50;

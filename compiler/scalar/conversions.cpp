@@ -66,7 +66,7 @@ Scalar single_to_brain(Scalar x) {
 using Writer = Scalar (*)(Scalar);
 
 FunctionRow row(const std::string& name, DType from, Writer write) {
-  return {name, {from}, [write](ScalarCode&, std::span<const Scalar> a) { return write(a[0]); }};
+  return {name, {from}, [write](ScalarCode&, std::span<const Scalar> a) { return write(a[0]); }, true};
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ struct FunctionRow {
   std::string name;
   std::vector<DType> arguments;
   std::function<Scalar(ScalarCode&, std::span<const Scalar>)> write;
+  bool is_conversion = false;  ///< between storage types: a few operations
 };
 
 using FunctionFamily = std::vector<FunctionRow> (*)();

@@ -25,6 +25,14 @@ const std::vector<FunctionRow>& table() {
   return rows;
 }
 
+/// The row of that name, or null.
+const FunctionRow* find(std::string_view name) {
+  const auto& rows = table();
+  const auto row = std::lower_bound(rows.begin(), rows.end(), name,
+                                    [](const FunctionRow& row, std::string_view name) { return row.name < name; });
+  return row == rows.end() || row->name != name ? nullptr : &*row;
+}
+
 void renumber_calls(ir::Region& region, const std::vector<std::uint64_t>& numbers) {
   for (ir::ScalarOp& op : region.ops) {
     if (op.opcode == ir::Opcode::call) op.immediate = numbers.at(op.immediate);
@@ -35,15 +43,17 @@ void renumber_calls(ir::Region& region, const std::vector<std::uint64_t>& number
 }  // namespace
 
 LibraryFunction library_function(std::string_view name) {
-  const auto& rows = table();
-  const auto row = std::lower_bound(rows.begin(), rows.end(), name,
-                                    [](const FunctionRow& row, std::string_view name) { return row.name < name; });
-  if (row == rows.end() || row->name != name)
-    throw InternalError(fmt::format("the scalar library has no function {}", name));
+  const FunctionRow* row = find(name);
+  if (row == nullptr) throw InternalError(fmt::format("the scalar library has no function {}", name));
   ScalarCode code;
   std::vector<Scalar> arguments;
   for (DType dtype : row->arguments) arguments.push_back(code.argument(dtype));
   return code.finish(row->write(code, arguments));
+}
+
+bool is_conversion(std::string_view name) {
+  const FunctionRow* row = find(name);
+  return row != nullptr && row->is_conversion;
 }
 
 std::vector<std::string> library_names() {

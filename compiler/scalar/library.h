@@ -23,6 +23,9 @@ struct LibraryFunction {
 /// Throws InternalError for an unknown name.
 LibraryFunction library_function(std::string_view name);
 
+/// Whether the function of that name converts between storage types, at the cost of a few operations.
+bool is_conversion(std::string_view name);
+
 /// Every name that library_function knows, sorted.
 std::vector<std::string> library_names();
 
