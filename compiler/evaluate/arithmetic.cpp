@@ -20,7 +20,7 @@ Results arithmetic(const Application& application, Function function) {
   return visit(application.types[0].dtype, [&]<typename T>(T) { return map_elements<T>(application, function); });
 }
 
-// Comparisons of integers, floating and complex values, equality of keys.
+// Equality of numbers and keys.
 template <typename Function>
 Results compare(const Application& application, Function function) {
   return map_numbers(application, [&](auto x, decltype(x) y) -> bool { return function(x, y); });
@@ -94,9 +94,14 @@ Results sum(const Application& application) {
   return arithmetic(application, [](auto x, decltype(x) y) { return math::add(x, y); });
 }
 
-// NaN where the operand is NaN; otherwise the bounds win, the upper one last.
+// NaN where the operand is NaN; otherwise the bounds win, the upper one last. XLA clamps complex numbers by their real
+// parts alone.
 template <typename T>
 T clamped(T low, T x, T high) {
+  if constexpr (is_complex_value<T>) {
+    const T raised = x.real() <= low.real() ? low : x;
+    return raised.real() <= high.real() ? raised : high;
+  }
   return math::minimum(math::maximum(low, x), high);
 }
 
@@ -228,16 +233,16 @@ Results ne(const Application& a) {
   return compare(a, [](auto x, decltype(x) y) { return x != y; });
 }
 Results lt(const Application& a) {
-  return compare(a, [](auto x, decltype(x) y) { return math::less(x, y); });
+  return map_real(a, [](auto x, decltype(x) y) -> bool { return x < y; });
 }
 Results gt(const Application& a) {
-  return compare(a, [](auto x, decltype(x) y) { return math::less(y, x); });
+  return map_real(a, [](auto x, decltype(x) y) -> bool { return x > y; });
 }
 Results le(const Application& a) {
-  return compare(a, [](auto x, decltype(x) y) { return math::less(x, y) || x == y; });
+  return map_real(a, [](auto x, decltype(x) y) -> bool { return x <= y; });
 }
 Results ge(const Application& a) {
-  return compare(a, [](auto x, decltype(x) y) { return math::less(y, x) || x == y; });
+  return map_real(a, [](auto x, decltype(x) y) -> bool { return x >= y; });
 }
 Results eq_to(const Application& a) {
   return compare_total_order(a, [](auto x, decltype(x) y) { return x == y; });

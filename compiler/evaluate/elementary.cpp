@@ -18,7 +18,8 @@ T exponential_minus_one(T x) {
     using Real = typename T::value_type;
     // exp(a + bi) - 1 = expm1(a) cos b - 2 sin(b/2)^2 + i exp(a) sin b
     const Real half = std::sin(x.imag() / 2);
-    return {std::expm1(x.real()) * std::cos(x.imag()) - 2 * half * half, std::exp(x.real()) * std::sin(x.imag())};
+    const Real imaginary = x.imag() == 0 ? x.imag() : std::exp(x.real()) * std::sin(x.imag());
+    return {std::expm1(x.real()) * std::cos(x.imag()) - 2 * half * half, imaginary};
   } else {
     return std::expm1(x);
   }
@@ -32,7 +33,7 @@ T log_one_plus(T x) {
     const Real a = x.real();
     const Real b = x.imag();
     if (std::abs(x) < Real(0.5)) return {std::log1p(a * (2 + a) + b * b) / 2, std::atan2(b, 1 + a)};
-    return std::log(T(1) + x);
+    return std::log(T(1 + a, b));
   } else {
     return std::log1p(x);
   }
@@ -41,7 +42,7 @@ T log_one_plus(T x) {
 template <typename T>
 T power_of_two(T x) {
   if constexpr (is_complex_value<T>) {
-    return std::exp(x * std::numbers::ln2_v<typename T::value_type>);
+    return std::exp2(x.real()) * std::exp(T(0, x.imag() * std::numbers::ln2_v<typename T::value_type>));
   } else {
     return std::exp2(x);
   }
@@ -71,14 +72,31 @@ template <typename T>
 T power(T x, T y) {
   if constexpr (is_complex_value<T>) {
     if (y == T(0)) return T(1);
-    if (x == T(0)) return y.real() > 0 ? T(0) : T(std::numeric_limits<typename T::value_type>::infinity());
+    using Real = typename T::value_type;
+    constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
+    if (x == T(0)) return y.real() > 0 ? T(0) : T(nan, nan);
   }
   return std::pow(x, y);
 }
 
 template <typename T>
 T logistic_function(T x) {
+  if constexpr (is_complex_value<T>) {
+    if (x.real() < 0) return std::exp(x) / (T(1) + std::exp(x));
+  }
   return T(1) / (T(1) + std::exp(-x));
+}
+
+// On their branch cuts sqrt, asin, acos and acosh (asinh: its real part) take a zero of either sign for the positive
+// one, as XLA does; rsqrt, log, atan and atanh obey the sign.
+template <typename Function>
+Results map_unsigned_cut(const Application& application, Function function) {
+  return map_inexact(application, [&](auto x) {
+    if constexpr (is_complex_value<decltype(x)>) {
+      if (x.imag() == 0) x.imag(0);
+    }
+    return function(x);
+  });
 }
 
 }  // namespace
@@ -119,10 +137,10 @@ Results tan(const Application& a) {
   return map_inexact(a, [](auto x) { return std::tan(x); });
 }
 Results asin(const Application& a) {
-  return map_inexact(a, [](auto x) { return std::asin(x); });
+  return map_unsigned_cut(a, [](auto x) { return std::asin(x); });
 }
 Results acos(const Application& a) {
-  return map_inexact(a, [](auto x) { return std::acos(x); });
+  return map_unsigned_cut(a, [](auto x) { return std::acos(x); });
 }
 Results atan(const Application& a) {
   return map_inexact(a, [](auto x) { return std::atan(x); });
@@ -137,22 +155,21 @@ Results cosh(const Application& a) {
   return map_inexact(a, [](auto x) { return std::cosh(x); });
 }
 Results asinh(const Application& a) {
-  return map_inexact(a, [](auto x) { return std::asinh(x); });
+  return map_inexact(a, [](auto x) {
+    if constexpr (is_complex_value<decltype(x)>) {
+      if (x.real() == 0) x.real(0);
+    }
+    return std::asinh(x);
+  });
 }
 Results acosh(const Application& a) {
-  return map_inexact(a, [](auto x) { return std::acosh(x); });
+  return map_unsigned_cut(a, [](auto x) { return std::acosh(x); });
 }
 Results atanh(const Application& a) {
   return map_inexact(a, [](auto x) { return std::atanh(x); });
 }
-// On the cut below zero, sqrt ignores the sign of a zero imaginary part and rsqrt obeys it, as in XLA.
 Results sqrt(const Application& a) {
-  return map_inexact(a, [](auto x) {
-    if constexpr (is_complex_value<decltype(x)>) {
-      if (x.imag() == 0 && x.real() < 0) x.imag(0);
-    }
-    return std::sqrt(x);
-  });
+  return map_unsigned_cut(a, [](auto x) { return std::sqrt(x); });
 }
 Results rsqrt(const Application& a) {
   return map_inexact(a, [](auto x) { return decltype(x)(1) / std::sqrt(x); });

@@ -6,6 +6,7 @@
 #include "compiler/evaluate/indices.h"
 #include "compiler/evaluate/threefry.h"
 #include "compiler/evaluate/values.h"
+#include "compiler/prims/gamma_sampler.h"
 
 namespace jaxc::compiler {
 
@@ -165,6 +166,11 @@ Results random_fold_in(const Application& a) {
 }
 Results random_bits(const Application& a) {
   return random_words(a);
+}
+Results random_gamma(const Application& a) {
+  const ir::Jaxpr sampler =
+      gamma_sampler(a.operands[0].type().shape, a.types[0], a.parameters().boolean_or("log_space", true));
+  return a.call(sampler, a.operands);
 }
 Results random_wrap(const Application& a) {
   return {Array(a.types[0], a.operands[0].bytes())};

@@ -1,4 +1,7 @@
 // Evaluation of reductions and prefix folds.
+#include <functional>
+#include <numbers>
+
 #include "compiler/evaluate/application.h"
 #include "compiler/evaluate/indices.h"
 #include "compiler/evaluate/scalar_math.h"
@@ -68,15 +71,19 @@ Results extremum_index(const Application& application, bool largest) {
   });
 }
 
-// The running fold along `axis`, from the last element when `reverse`.
-template <typename T, typename Function>
-Results prefix_fold(const Application& application, Function function) {
+// The running fold along `axis`, from the last element when `reverse`; it starts from `first` of a line's first
+// element.
+template <typename T, typename Function, typename First = std::identity>
+Results prefix_fold(const Application& application, Function function, First first = {}) {
   const Array& operand = application.operands[0];
   const Lines lines =
       lines_along(operand.type().shape, static_cast<std::size_t>(application.parameters().integer("axis")));
   const bool reverse = application.parameters().boolean_or("reverse", false);
   auto values = load<T>(operand);
   for (std::int64_t start : lines.starts) {
+    if (lines.extent == 0) continue;
+    T& begin = values[start + (reverse ? lines.extent - 1 : 0) * lines.step];
+    begin = first(begin);
     for (std::int64_t i = 1; i < lines.extent; ++i) {
       const std::int64_t at = start + (reverse ? lines.extent - 1 - i : i) * lines.step;
       const std::int64_t before = at + (reverse ? lines.step : -lines.step);
@@ -92,6 +99,18 @@ T log_add_exp(T x, T y) {
   if (x == y) return x + std::log(T(2));
   if (std::isnan(x) || std::isnan(y)) return x + y;
   return std::max(x, y) + std::log1p(std::exp(-std::fabs(x - y)));
+}
+
+// The same with its angle in [-pi, pi), as JAX computes it.
+template <typename Real>
+std::complex<Real> log_add_exp(std::complex<Real> x, std::complex<Real> y) {
+  using Complex = std::complex<Real>;
+  const Complex greater = math::maximum(x, y);
+  const Complex value = greater + std::log(Real(1) + std::exp(x + y - greater - greater));
+  constexpr Real pi = std::numbers::pi_v<Real>;
+  Real rest = std::fmod(value.imag() + pi, 2 * pi);
+  if (rest < 0) rest += 2 * pi;
+  return {value.real(), rest - pi};
 }
 
 // A jaxpr's fold: arrays, then initial scalars.
@@ -173,16 +192,23 @@ Results cumprod(const Application& a) {
                     [&]<typename T>(T) { return prefix_fold<T>(a, [](T x, T y) { return math::multiply(x, y); }); });
 }
 Results cummax(const Application& a) {
-  return visit_real(a.types[0].dtype,
-                    [&]<typename T>(T) { return prefix_fold<T>(a, [](T x, T y) { return math::maximum(x, y); }); });
+  return visit(a.types[0].dtype,
+               [&]<typename T>(T) { return prefix_fold<T>(a, [](T x, T y) { return math::maximum(x, y); }); });
 }
 Results cummin(const Application& a) {
-  return visit_real(a.types[0].dtype,
-                    [&]<typename T>(T) { return prefix_fold<T>(a, [](T x, T y) { return math::minimum(x, y); }); });
+  return visit(a.types[0].dtype,
+               [&]<typename T>(T) { return prefix_fold<T>(a, [](T x, T y) { return math::minimum(x, y); }); });
 }
 Results cumlogsumexp(const Application& a) {
-  return visit_floating(a.types[0].dtype,
-                        [&]<typename T>(T) { return prefix_fold<T>(a, [](T x, T y) { return log_add_exp(x, y); }); });
+  return visit_inexact(a.types[0].dtype, [&]<typename T>(T) {
+    // A complex line's first element, too, is given an angle in that range.
+    const auto first = [](T x) {
+      if constexpr (is_complex_value<T>)
+        return log_add_exp(T(-std::numeric_limits<typename T::value_type>::infinity()), x);
+      return x;
+    };
+    return prefix_fold<T>(a, [](T x, T y) { return log_add_exp(x, y); }, first);
+  });
 }
 
 }  // namespace evaluators

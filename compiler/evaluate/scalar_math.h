@@ -89,35 +89,34 @@ bool is_nan(T x) {
   }
 }
 
-/// x < y; complex numbers are ordered by real, then imaginary part.
-template <typename T>
-bool less(T x, T y) {
-  if constexpr (is_complex_value<T>) {
-    return x.real() < y.real() || (x.real() == y.real() && x.imag() < y.imag());
-  } else {
-    return x < y;
-  }
-}
-
-/// The larger; NaN when either is NaN; 0.0 above -0.0.
+/// The larger; NaN when either is NaN; 0.0 above -0.0. Complex numbers are ordered by real, then imaginary part, and
+/// as in JAX the second one is chosen where the first is not greater.
 template <typename T>
 T maximum(T x, T y) {
-  if (is_nan(x)) return x;
-  if (is_nan(y)) return y;
-  if constexpr (is_floating_value<T>) {
-    if (x == y) return std::signbit(x) ? y : x;
+  if constexpr (is_complex_value<T>) {
+    return (x.real() == y.real() ? x.imag() > y.imag() : x.real() > y.real()) ? x : y;
+  } else {
+    if (is_nan(x)) return x;
+    if (is_nan(y)) return y;
+    if constexpr (is_floating_value<T>) {
+      if (x == y) return std::signbit(x) ? y : x;
+    }
+    return x < y ? y : x;
   }
-  return less(x, y) ? y : x;
 }
 
 template <typename T>
 T minimum(T x, T y) {
-  if (is_nan(x)) return x;
-  if (is_nan(y)) return y;
-  if constexpr (is_floating_value<T>) {
-    if (x == y) return std::signbit(x) ? x : y;
+  if constexpr (is_complex_value<T>) {
+    return (x.real() == y.real() ? x.imag() < y.imag() : x.real() < y.real()) ? x : y;
+  } else {
+    if (is_nan(x)) return x;
+    if (is_nan(y)) return y;
+    if constexpr (is_floating_value<T>) {
+      if (x == y) return std::signbit(x) ? x : y;
+    }
+    return y < x ? y : x;
   }
-  return less(y, x) ? y : x;
 }
 
 /// -1, 0 or 1; zeros and NaN are themselves; complex numbers x / |x|.

@@ -40,12 +40,12 @@ inline constexpr bool is_floating_value = std::is_floating_point_v<T>;
 /// Bits of an integer dtype (1 for booleans).
 int bit_width(DType dtype);
 
-/// The least (or greatest) value of a dtype, computed in T.
+/// The least (or greatest) value of a dtype, computed in T. Complex ones are real, as those that JAX folds from.
 template <typename T>
 T extreme_value(DType dtype, bool least) {
   if constexpr (is_complex_value<T>) {
     const auto bound = std::numeric_limits<typename T::value_type>::infinity();
-    return least ? T(-bound, -bound) : T(bound, bound);
+    return least ? T(-bound) : T(bound);
   } else if constexpr (is_floating_value<T>) {
     return least ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
   } else {

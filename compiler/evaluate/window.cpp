@@ -50,7 +50,7 @@ Results fold_windows(const Application& application, T identity, Function functi
 
 Results window_extremum(const Application& application, bool largest) {
   const DType dtype = application.types[0].dtype;
-  return visit_real(dtype, [&]<typename T>(T) {
+  return visit(dtype, [&]<typename T>(T) {
     return fold_windows<T>(application, extreme_value<T>(dtype, largest),
                            [&](T x, T y) { return largest ? math::maximum(x, y) : math::minimum(x, y); });
   });

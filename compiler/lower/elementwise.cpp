@@ -61,7 +61,7 @@ ScalarValue Lowering::load(RegionBuilder& builder, const ir::Atom& atom, std::sp
   if (frame.builder != nullptr && variable != nullptr) {
     const std::optional<ScalarValue>& value = frame.scalars.at(variable->index);
     if (!value) throw InternalError("lower: a variable is used before it is assigned");
-    return {widen(builder, type.dtype, value->real)};
+    return {widen(builder, type.dtype, value->real), value->imaginary};
   }
   std::vector<Index> indices;
   for (std::size_t k = 0; k < type.shape.size(); ++k) indices.push_back(type.shape[k] == 1 ? fixed(0) : at(axes[k]));
@@ -93,46 +93,52 @@ void Lowering::elementwise(const ir::Equation& equation, const ScalarRule& rule)
 
 ir::Region Lowering::region(const ir::Jaxpr& jaxpr) {
   RegionBuilder builder;
-  std::vector<OpId> inputs;
+  std::vector<ScalarValue> inputs;
   for (ir::Variable input : jaxpr.inputs) {
     const Type& type = jaxpr.type(input);
-    if (!type.shape.empty() || is_complex(type.dtype) || type.dtype == DType::key)
-      fail(fmt::format("holds a function of real scalars, got an argument of type {}", to_string(type)));
-    inputs.push_back(builder.argument(storage_dtype(type.dtype)));
+    if (!type.shape.empty() || type.dtype == DType::key)
+      fail(fmt::format("holds a function of scalars, got an argument of type {}", to_string(type)));
+    ScalarValue value{builder.argument(storage_dtype(type.dtype))};
+    if (is_complex(type.dtype)) value.imaginary = builder.argument(storage_dtype(type.dtype));
+    inputs.push_back(value);
   }
-  std::vector<OpId> results = scalars_of(builder, jaxpr, inputs);
+  std::vector<OpId> results;
+  for (const ScalarValue& value : scalars_of(builder, jaxpr, inputs)) {
+    results.push_back(value.real);
+    if (value.imaginary) results.push_back(*value.imaginary);
+  }
   return builder.finish(std::move(results));
+}
+
+ScalarValue Lowering::scalar_of(RegionBuilder& builder, const ir::Atom& atom) const {
+  if (const auto* variable = std::get_if<ir::Variable>(&atom))
+    return frames_.back().scalars.at(variable->index).value();
+  const auto& literal = std::get<ir::Literal>(atom);
+  ScalarValue value{builder.constant(constant(literal))};
+  if (is_complex(literal.type.dtype)) value.imaginary = builder.constant(constant(literal, 1));
+  return value;
 }
 
 void Lowering::inline_scalars(const ir::Equation& equation, const ir::Jaxpr& jaxpr) {
   RegionBuilder& builder = *frames_.back().builder;
-  std::vector<OpId> inputs;
-  for (const ir::Atom& atom : equation.inputs) {
-    const auto* variable = std::get_if<ir::Variable>(&atom);
-    inputs.push_back(variable != nullptr ? frames_.back().scalars.at(variable->index).value().real
-                                         : builder.constant(constant(std::get<ir::Literal>(atom))));
-  }
-  const std::vector<OpId> results = scalars_of(builder, jaxpr, inputs);
-  for (std::size_t k = 0; k < results.size(); ++k)
-    frames_.back().scalars.at(equation.outputs.at(k).index) = ScalarValue{results[k]};
+  std::vector<ScalarValue> inputs;
+  for (const ir::Atom& atom : equation.inputs) inputs.push_back(scalar_of(builder, atom));
+  const std::vector<ScalarValue> results = scalars_of(builder, jaxpr, inputs);
+  for (std::size_t k = 0; k < results.size(); ++k) frames_.back().scalars.at(equation.outputs.at(k).index) = results[k];
 }
 
-std::vector<OpId> Lowering::scalars_of(RegionBuilder& builder, const ir::Jaxpr& jaxpr, std::span<const OpId> inputs) {
+std::vector<ScalarValue> Lowering::scalars_of(RegionBuilder& builder, const ir::Jaxpr& jaxpr,
+                                              std::span<const ScalarValue> inputs) {
   if (!jaxpr.constants.empty()) fail("holds a function of scalars with constants; pass them as operands");
   Frame frame;
   frame.jaxpr = &jaxpr;
   frame.scalars.resize(jaxpr.variables.size());
   frame.builder = &builder;
-  for (std::size_t k = 0; k < inputs.size(); ++k) frame.scalars.at(jaxpr.inputs.at(k).index) = ScalarValue{inputs[k]};
+  for (std::size_t k = 0; k < inputs.size(); ++k) frame.scalars.at(jaxpr.inputs.at(k).index) = inputs[k];
   frames_.push_back(std::move(frame));
   lower_equations();
-  std::vector<OpId> results;
-  for (const ir::Atom& output : jaxpr.outputs) {
-    if (const auto* variable = std::get_if<ir::Variable>(&output))
-      results.push_back(frames_.back().scalars.at(variable->index).value().real);
-    else
-      results.push_back(builder.constant(constant(std::get<ir::Literal>(output))));
-  }
+  std::vector<ScalarValue> results;
+  for (const ir::Atom& output : jaxpr.outputs) results.push_back(scalar_of(builder, output));
   frames_.pop_back();
   return results;
 }

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "compiler/lower/inline_region.h"
+#include "compiler/lower/parts.h"
 #include "compiler/lower/rules.h"
 #include "ir/prims/parameters.h"
 #include "jaxc/error.h"
@@ -136,29 +138,26 @@ ir::ScalarConstant fill_value(Lowering& lowering, const Equation& equation, DTyp
   return std::visit(take, parameter->value) ? lowering.constant(literal) : default_fill(dtype);
 }
 
-/// The new element from the old one and the update, in storage form; nothing where the update replaces.
-std::optional<ir::Region> combination(Lowering& lowering, ir::Primitive primitive, DType dtype) {
-  Opcode opcode = Opcode::add;
+/// How a scatter joins the old element and the update; nothing where the update replaces.
+std::optional<Opcode> scatter_opcode(ir::Primitive primitive) {
   switch (primitive) {
-    case ir::Primitive::scatter:
-      return std::nullopt;
+    case ir::Primitive::scatter_add:
+      return Opcode::add;
     case ir::Primitive::scatter_sub:
-      opcode = Opcode::sub;
-      break;
+      return Opcode::sub;
     case ir::Primitive::scatter_mul:
-      opcode = Opcode::mul;
-      break;
+      return Opcode::mul;
     case ir::Primitive::scatter_min:
-      opcode = Opcode::min;
-      break;
+      return Opcode::min;
     case ir::Primitive::scatter_max:
-      opcode = Opcode::max;
-      break;
+      return Opcode::max;
     default:
-      break;
+      return std::nullopt;
   }
-  if (is_complex(dtype) && opcode != Opcode::add && opcode != Opcode::sub)
-    lowering.fail("combines parts of complex numbers apart, got a product or an order; scatter the parts");
+}
+
+/// The new element from the old one and the update, in storage form.
+ir::Region combination(Lowering& lowering, Opcode opcode, DType dtype) {
   RegionBuilder builder;
   const OpId old = builder.argument(storage_dtype(dtype));
   const OpId update = builder.argument(storage_dtype(dtype));
@@ -177,6 +176,73 @@ ir::JaxprPointer applied_function(const Equation& equation) {
   if (jaxpr == nullptr || *jaxpr == nullptr || (*jaxpr)->inputs.size() != 2) return nullptr;
   const auto* stored = std::get_if<ir::Variable>(&(*jaxpr)->outputs.at(0));
   return stored != nullptr && *stored == (*jaxpr)->inputs[1] ? nullptr : *jaxpr;
+}
+
+using CombineComplex =
+    std::function<ComplexCode::Number(RegionBuilder&, ComplexCode::Number old, ComplexCode::Number update)>;
+
+/// The function that joins complex numbers; nothing where their parts are joined by themselves.
+CombineComplex complex_combination(Lowering& lowering, const ir::JaxprPointer& applied, std::optional<Opcode> opcode,
+                                   DType dtype) {
+  if (!is_complex(dtype)) return nullptr;
+  if (applied) {
+    return [region = lowering.region(*applied)](RegionBuilder& builder, ComplexCode::Number old,
+                                                ComplexCode::Number update) {
+      const std::vector<OpId> arguments = {old.real, old.imaginary, update.real, update.imaginary};
+      const std::vector<OpId> results = inline_region(builder, region, arguments);
+      return ComplexCode::Number{results.at(0), results.at(1)};
+    };
+  }
+  if (!opcode || *opcode == Opcode::add || *opcode == Opcode::sub) return nullptr;
+  return [&lowering, dtype, fold = ComplexFold::of(*opcode)](RegionBuilder& builder, ComplexCode::Number old,
+                                                             ComplexCode::Number update) {
+    ComplexCode code(lowering, builder, storage_dtype(dtype));
+    return (code.*fold.step)(old, update);
+  };
+}
+
+/// A scatter of complex numbers, update after update.
+ArrayId scatter_in_order(Lowering& lowering, const Equation& equation, const Places& places, ArrayId base,
+                         const CombineComplex& combine) {
+  const Shape& shape = lowering.type(equation.inputs[2]).shape;
+  LoopForm form;
+  form.name = name(equation.primitive);
+  form.trip_count = element_count(shape);
+  form.carries = {base};
+  const LoopValues values = lowering.loop(form, [&](const LoopArguments& arguments) {
+    const ArrayId old = arguments.carries[0];
+    const auto point = [&](RegionBuilder& builder, OpId part) {
+      std::vector<OpId> axes(shape.size());
+      OpId rest = lowering.read_scalar(builder, arguments.position);
+      for (std::size_t k = shape.size(); k-- > 0;) {
+        const OpId extent = builder.integer(DType::i64, shape[k]);
+        axes[k] = builder.binary(Opcode::rem, rest, extent);
+        rest = builder.binary(Opcode::div, rest, extent);
+      }
+      axes.push_back(part);
+      return axes;
+    };
+    const ArrayId next = lowering.generate({2}, [&](RegionBuilder& builder, Axes axes) {
+      const std::vector<OpId> at_point = point(builder, axes[0]);
+      const Places::Found found = places.find(lowering, builder, equation.inputs[1], at_point, shape.size());
+      const auto old_part = [&](std::int64_t part) {
+        std::vector<Index> indices = found.indices;
+        indices.back() = fixed(part);
+        const OpId inside = found.inside ? *found.inside : builder.boolean(true);
+        return builder.read(lowering.dtype(old), old, std::move(indices), inside,
+                            builder.integer(lowering.dtype(old), 0));
+      };
+      const std::vector<OpId> update =
+          parts_of(lowering, builder, equation.inputs[2], at(Axes(at_point).first(shape.size())));
+      return part_at(builder, axes[0], combine(builder, {old_part(0), old_part(1)}, {update[0], update[1]}));
+    });
+    const ArrayId stored = lowering.update(old, {2}, [&](RegionBuilder& builder, Axes axes) {
+      Places::Found found = places.find(lowering, builder, equation.inputs[1], point(builder, axes[0]), shape.size());
+      return Store{lowering.read(builder, next, axes), std::move(found.indices), found.inside};
+    });
+    return LoopValues{{stored}, {}};
+  });
+  return values.carries[0];
 }
 
 }  // namespace
@@ -276,8 +342,13 @@ void scatter(Lowering& lowering, const Equation& equation) {
   const ArrayId base = lowering.array(equation.inputs[0]);
   if (element_count(operand.shape) == 0) return lowering.define(equation.outputs[0], base);
   const bool unique = equation.parameters.boolean_or("unique_indices", false);
-  std::optional<ir::Region> combine = combination(lowering, equation.primitive, operand.dtype);
-  if (const ir::JaxprPointer applied = applied_function(equation)) combine = lowering.region(*applied);
+  const ir::JaxprPointer applied = applied_function(equation);
+  const std::optional<Opcode> opcode = scatter_opcode(equation.primitive);
+  if (const CombineComplex combine = complex_combination(lowering, applied, opcode, operand.dtype))
+    return lowering.define(equation.outputs[0], scatter_in_order(lowering, equation, places, base, combine));
+  std::optional<ir::Region> combine;
+  if (applied) combine = lowering.region(*applied);
+  if (opcode) combine = combination(lowering, *opcode, operand.dtype);
   lowering.define(equation.outputs[0],
                   lowering.update(
                       base, storage_shape(updates),

@@ -213,8 +213,8 @@ class Lowering {
                                    std::optional<ir::Ordering> ordering = std::nullopt);
   /// The jaxpr's outputs; `inputs` are in storage form. Its constants' values, if any, come first.
   std::vector<ir::ArrayId> lower_jaxpr(const ir::Jaxpr& jaxpr, std::span<const ir::ArrayId> inputs);
-  /// A jaxpr over scalars as a region: its inputs, in storage form, are the arguments. Throws Error when an
-  /// equation is not elementwise or a type is complex.
+  /// A jaxpr over scalars as a region: its inputs, in storage form, are the arguments; a complex number is two. Throws
+  /// Error when an equation is not elementwise.
   ir::Region region(const ir::Jaxpr& jaxpr);
 
   /// A wrapped jaxpr's scalars, while a region is written.
@@ -241,8 +241,11 @@ class Lowering {
   ir::ArrayId own(ir::ArrayId array, std::vector<ir::ArrayId>& taken);
   void lower_equations();
   void lower_equation(const ir::Equation& equation);
-  std::vector<ir::OpId> scalars_of(ir::RegionBuilder& builder, const ir::Jaxpr& jaxpr,
-                                   std::span<const ir::OpId> inputs);
+  /// The jaxpr's outputs from its inputs, in storage form.
+  std::vector<ScalarValue> scalars_of(ir::RegionBuilder& builder, const ir::Jaxpr& jaxpr,
+                                      std::span<const ScalarValue> inputs);
+  /// A variable or literal of the region's jaxpr, in storage form.
+  ScalarValue scalar_of(ir::RegionBuilder& builder, const ir::Atom& atom) const;
   ScalarValue load(ir::RegionBuilder& builder, const ir::Atom& atom, std::span<const ir::OpId> axes);
 
   LowerOptions options_;

@@ -1,5 +1,6 @@
 // Lowering of threefry keys (u32[..., 2]) and of random bits, bit for bit as JAX draws them.
 #include "compiler/lower/rules.h"
+#include "compiler/prims/gamma_sampler.h"
 #include "ir/prims/parameters.h"
 
 namespace jaxc::compiler::lowering {
@@ -165,6 +166,13 @@ void random_bits(Lowering& lowering, const Equation& equation) {
     return lowering.options().threefry_partitionable ? partitionable_bits(lowering, builder, key, place, type.dtype)
                                                      : original_bits(lowering, builder, key, place, type.dtype, count);
   }));
+}
+
+void random_gamma(Lowering& lowering, const Equation& equation) {
+  const std::vector<ArrayId> operands = lowering.arrays(equation.inputs);
+  const ir::Jaxpr sampler = gamma_sampler(lowering.type(equation.inputs[0]).shape, lowering.type(equation.outputs[0]),
+                                          equation.parameters.boolean_or("log_space", true));
+  lowering.define(equation.outputs[0], lowering.lower_jaxpr(sampler, operands).at(0));
 }
 
 // Keys are their words.

@@ -3,6 +3,7 @@
 
 #include "compiler/lower/general_fold.h"
 #include "compiler/lower/inline_region.h"
+#include "compiler/lower/parts.h"
 #include "compiler/lower/rules.h"
 #include "jaxc/error.h"
 
@@ -37,30 +38,15 @@ struct Folding {
   }
 };
 
-/// A product of complex numbers: accumulators hold both parts.
-ArrayId complex_product(Lowering& lowering, const Atom& operand, const Folding& folding, DType dtype) {
-  RegionBuilder step;
-  std::vector<OpId> a;
-  for (int k = 0; k < 4; ++k) a.push_back(step.argument(dtype));
-  const auto times = [&](OpId x, OpId y) { return step.binary(Opcode::mul, x, y); };
-  const OpId real = step.binary(Opcode::sub, times(a[0], a[2]), times(a[1], a[3]));
-  const OpId imaginary = step.binary(Opcode::add, times(a[0], a[3]), times(a[1], a[2]));
-  ir::Reduction reduction{{ir::constant_of_integer(dtype, 1), ir::constant_of_integer(dtype, 0)},
-                          step.finish({real, imaginary}),
-                          std::nullopt};
-  const std::vector<ArrayId> parts = lowering.fold(folding.kept_shape, folding.folded_shape, std::move(reduction),
-                                                   [&](RegionBuilder& builder, Axes kept, Axes reduced) {
-                                                     const ScalarValue value = lowering.element_value(
-                                                         builder, operand, folding.indices(kept, reduced));
-                                                     return std::vector<OpId>{value.real, value.imaginary.value()};
-                                                   });
-  Shape shape = folding.kept_shape;
-  shape.push_back(2);
-  return lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
-    const Axes point = axes.first(axes.size() - 1);
-    const OpId first = builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0));
-    return builder.select(first, lowering.read(builder, parts[0], point), lowering.read(builder, parts[1], point));
-  });
+/// A fold of complex numbers whose parts do not fold by themselves.
+ArrayId complex_fold(Lowering& lowering, const Atom& operand, const Folding& folding, Opcode merge) {
+  const DType dtype = compute_dtype(lowering.type(operand).dtype);
+  const std::vector<ArrayId> parts =
+      lowering.fold(folding.kept_shape, folding.folded_shape, ComplexFold::of(merge).reduction(lowering, dtype),
+                    [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+                      return parts_of(lowering, builder, operand, folding.indices(kept, reduced));
+                    });
+  return joined(lowering, parts[0], parts[1]);
 }
 
 /// log(exp(a) + exp(b)) without overflow.
@@ -109,28 +95,26 @@ void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant ini
       });
 }
 
-/// Prefixes of complex products; the last axis holds the parts.
-void complex_prefix_products(Lowering& lowering, const Equation& equation) {
-  const auto first = [](RegionBuilder& builder, Axes axes) {
-    return builder.binary(Opcode::eq, axes.back(), builder.integer(DType::i64, 0));
-  };
+/// Prefixes of complex numbers; the last axis holds the parts.
+void complex_prefix(Lowering& lowering, const Equation& equation, const ComplexFold& fold) {
   const DType dtype = storage_dtype(lowering.type(equation.inputs[0]).dtype);
-  const auto ones = [&](const Shape& slice) {
-    return lowering.generate(
-        slice, [&](RegionBuilder& builder, Axes axes) { return builder.convert(dtype, first(builder, axes)); });
+  const auto initial = [&](const Shape& slice) {
+    return lowering.generate(slice, [&](RegionBuilder& builder, Axes axes) {
+      return part_at(builder, axes.back(),
+                     {builder.constant(dtype, fold.real), builder.constant(dtype, fold.imaginary)});
+    });
   };
-  prefixes(lowering, equation, ones, [&](ArrayId sum, ArrayId value) {
+  prefixes(lowering, equation, initial, [&](ArrayId sum, ArrayId value) {
     return lowering.generate(Shape(lowering.shape(sum)), [&](RegionBuilder& builder, Axes axes) {
-      std::vector<Index> indices = at(axes);
-      const auto part = [&](ArrayId array, std::int64_t number) {
-        indices.back() = fixed(number);
-        return lowering.read(builder, array, indices);
+      const auto number = [&](ArrayId array) {
+        std::vector<Index> indices = at(axes);
+        indices.back() = fixed(0);
+        const OpId real = lowering.read(builder, array, indices);
+        indices.back() = fixed(1);
+        return ComplexCode::Number{real, lowering.read(builder, array, indices)};
       };
-      const auto times = [&](std::int64_t k, std::int64_t j) {
-        return builder.binary(Opcode::mul, part(sum, k), part(value, j));
-      };
-      return builder.select(first(builder, axes), builder.binary(Opcode::sub, times(0, 0), times(1, 1)),
-                            builder.binary(Opcode::add, times(0, 1), times(1, 0)));
+      ComplexCode code(lowering, builder, dtype);
+      return part_at(builder, axes.back(), (code.*fold.step)(number(sum), number(value)));
     });
   });
 }
@@ -142,10 +126,9 @@ void reduce_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   const Folding folding(from.shape, equation.parameters.integers("axes"));
   const DType dtype = compute_dtype(from.dtype);
   ArrayId result = 0;
-  if (is_complex(from.dtype) && merge == Opcode::mul) {
-    result = complex_product(lowering, equation.inputs[0], folding, dtype);
+  if (is_complex(from.dtype) && merge != Opcode::add) {
+    result = complex_fold(lowering, equation.inputs[0], folding, merge);
   } else if (is_complex(from.dtype)) {
-    if (merge != Opcode::add) lowering.fail("orders real numbers, got complex ones; compare parts");
     Shape shape = folding.kept_shape;
     shape.push_back(2);
     result = lowering.reduce(shape, folding.folded_shape, merge, dtype,
@@ -173,7 +156,8 @@ void reduce(Lowering& lowering, const Equation& equation) {
                    [&](RegionBuilder& builder, Axes kept, Axes reduced) {
                      std::vector<OpId> values;
                      for (const Atom& operand : operands.first(count))
-                       values.push_back(lowering.element(builder, operand, folding.indices(kept, reduced)));
+                       for (OpId part : parts_of(lowering, builder, operand, folding.indices(kept, reduced)))
+                         values.push_back(part);
                      values.push_back(builder.boolean(true));
                      return values;
                    });
@@ -211,23 +195,23 @@ void argument_of_extreme(Lowering& lowering, const Equation& equation, bool grea
 
 void prefix_fold(Lowering& lowering, const Equation& equation, Opcode merge) {
   const DType dtype = lowering.type(equation.inputs[0]).dtype;
-  if (is_complex(dtype) && merge == Opcode::mul) return complex_prefix_products(lowering, equation);
-  if (is_complex(dtype) && merge != Opcode::add) lowering.fail("orders real numbers, got complex ones; compare parts");
+  if (is_complex(dtype) && merge != Opcode::add) return complex_prefix(lowering, equation, ComplexFold::of(merge));
   prefix(lowering, equation, identity_of(merge, compute_dtype(dtype)),
          [&](RegionBuilder& builder, OpId sum, OpId value) { return builder.binary(merge, sum, value); });
 }
 
 void cumlogsumexp(Lowering& lowering, const Equation& equation) {
   const DType dtype = lowering.type(equation.inputs[0]).dtype;
-  if (is_complex(dtype)) lowering.fail("takes real numbers, got complex ones; use associative_scan");
-  prefix(lowering, equation, ir::constant_of(compute_dtype(dtype), -std::numeric_limits<double>::infinity()),
+  const double infinity = std::numeric_limits<double>::infinity();
+  if (is_complex(dtype)) return complex_prefix(lowering, equation, {&ComplexCode::log_add_exp, -infinity, 0});
+  prefix(lowering, equation, ir::constant_of(compute_dtype(dtype), -infinity),
          [&](RegionBuilder& builder, OpId sum, OpId value) { return log_add_exp(lowering, builder, sum, value); });
 }
 
 std::vector<ArrayId> general_fold(Lowering& lowering, const ir::Jaxpr& jaxpr, const Shape& shape, const Shape& reduced,
                                   std::span<const Atom> initial, const Lowering::FoldedMany& body) {
-  const std::size_t count = initial.size();
   const ir::Region combine = lowering.region(jaxpr);
+  const std::size_t count = combine.results.size();
   // Accumulators: the fold so far, and whether there is any. The initial value joins last.
   RegionBuilder step;
   std::vector<ir::ScalarConstant> start;
@@ -246,15 +230,22 @@ std::vector<ArrayId> general_fold(Lowering& lowering, const ir::Jaxpr& jaxpr, co
   next.push_back(step.binary(Opcode::bit_or, started, taken));
   ir::Reduction reduction{std::move(start), step.finish(std::move(next)), std::nullopt};
   const std::vector<ArrayId> folded = lowering.fold(shape, reduced, std::move(reduction), body);
-  std::vector<ArrayId> results;
-  for (std::size_t k = 0; k < count; ++k)
-    results.push_back(lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
+  const auto with_initial = [&](std::size_t k) {
+    return lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
       std::vector<OpId> operands;
-      for (const Atom& atom : initial) operands.push_back(lowering.element(builder, atom, {}));
+      for (const Atom& atom : initial)
+        for (OpId part : parts_of(lowering, builder, atom, {})) operands.push_back(part);
       for (std::size_t j = 0; j < count; ++j) operands.push_back(lowering.read(builder, folded[j], axes));
-      const OpId joined = inline_region(builder, combine, operands)[k];
-      return builder.select(lowering.read(builder, folded[count], axes), joined, operands[k]);
-    }));
+      const OpId both = inline_region(builder, combine, operands)[k];
+      return builder.select(lowering.read(builder, folded[count], axes), both, operands[k]);
+    });
+  };
+  std::vector<ArrayId> results;
+  std::size_t part = 0;
+  for (const Atom& atom : initial) {
+    const ArrayId first = with_initial(part++);
+    results.push_back(is_complex(lowering.type(atom).dtype) ? joined(lowering, first, with_initial(part++)) : first);
+  }
   return results;
 }
 

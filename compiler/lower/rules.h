@@ -142,6 +142,8 @@ void random_seed(Lowering& lowering, const Equation& equation);
 void random_split(Lowering& lowering, const Equation& equation);
 void random_fold_in(Lowering& lowering, const Equation& equation);
 void random_bits(Lowering& lowering, const Equation& equation);
+/// JAX's rejection sampler, element after element.
+void random_gamma(Lowering& lowering, const Equation& equation);
 void random_wrap(Lowering& lowering, const Equation& equation);
 void random_unwrap(Lowering& lowering, const Equation& equation);
 void threefry2x32(Lowering& lowering, const Equation& equation);

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "compiler/lower/general_fold.h"
+#include "compiler/lower/parts.h"
 #include "compiler/lower/rules.h"
 #include "ir/prims/parameters.h"
 #include "jaxc/error.h"
@@ -57,6 +58,16 @@ class Reach {
       return builder_.select(*guard_, lowering.element(builder_, operand, std::move(indices)), fallback);
     const ArrayId array = lowering.array(operand);
     return builder_.read(lowering.dtype(array), array, std::move(indices), *guard_, fallback);
+  }
+  /// The parts of the operand's element, zeros where it is not reached.
+  std::vector<OpId> read_parts(Lowering& lowering, const Atom& operand, std::vector<Index> indices) {
+    const DType dtype = lowering.type(operand).dtype;
+    const OpId zero = builder_.constant({storage_dtype(dtype), 0});
+    if (!is_complex(dtype)) return {read(lowering, operand, std::move(indices), zero)};
+    indices.push_back(fixed(0));
+    const OpId real = read(lowering, operand, indices, zero);
+    indices.back() = fixed(1);
+    return {real, read(lowering, operand, std::move(indices), zero)};
   }
   OpId inside() { return guard_ ? *guard_ : builder_.boolean(true); }
 
@@ -130,17 +141,34 @@ std::vector<ArrayId> select_in_windows(Lowering& lowering, const Equation& equat
                        });
 }
 
+/// A fold of complex numbers; padding is what the fold starts from.
+void complex_window(Lowering& lowering, const Equation& equation, const std::vector<Slide>& slides,
+                    const Shape& extents, const ComplexFold& fold) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  const DType dtype = storage_dtype(type.dtype);
+  const std::vector<ArrayId> parts = lowering.fold(
+      type.shape, extents, fold.reduction(lowering, dtype), [&](RegionBuilder& builder, Axes places, Axes offsets) {
+        Reach reach(builder);
+        const std::vector<Index> indices = reach_all(reach, slides, places, offsets);
+        std::vector<OpId> values = reach.read_parts(lowering, equation.inputs[0], indices);
+        const OpId inside = reach.inside();
+        return std::vector<OpId>{builder.select(inside, values[0], builder.constant(dtype, fold.real)),
+                                 builder.select(inside, values[1], builder.constant(dtype, fold.imaginary))};
+      });
+  lowering.define(equation.outputs[0], joined(lowering, parts[0], parts[1]));
+}
+
 }  // namespace
 
 void window_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   const Type& type = lowering.type(equation.outputs[0]);
   const Type& from = lowering.type(equation.inputs[0]);
-  // The parts of complex numbers, along the last axis, are added by themselves.
-  if (is_complex(type.dtype) && merge != Opcode::add)
-    lowering.fail("orders real numbers, got complex ones; compare parts");
   const ir::Window window = ir::window(equation.parameters);
   const std::vector<Slide> slides = slides_of(lowering, window, from.shape, type.shape);
   const DType dtype = compute_dtype(type.dtype);
+  if (is_complex(type.dtype) && merge != Opcode::add)
+    return complex_window(lowering, equation, slides, window.extents, ComplexFold::of(merge));
+  // The parts of complex numbers, along the last axis, are added by themselves.
   const ArrayId operand = lowering.widened(equation.inputs[0]);
   const std::size_t rank = type.shape.size();
   const ArrayId result = lowering.reduce(
@@ -169,10 +197,8 @@ void reduce_window(Lowering& lowering, const Equation& equation) {
                      Reach reach(builder);
                      const std::vector<Index> indices = reach_all(reach, slides, places, offsets);
                      std::vector<OpId> values;
-                     for (const Atom& operand : operands.first(count)) {
-                       const DType storage = storage_dtype(lowering.type(operand).dtype);
-                       values.push_back(reach.read(lowering, operand, indices, builder.constant({storage, 0})));
-                     }
+                     for (const Atom& operand : operands.first(count))
+                       for (OpId part : reach.read_parts(lowering, operand, indices)) values.push_back(part);
                      values.push_back(reach.inside());
                      return values;
                    });

@@ -13,6 +13,8 @@ const Record random_fold_in{evaluators::random_fold_in, lowering::random_fold_in
                             not_linear};
 const Record random_bits{evaluators::random_bits, lowering::random_bits, not_yet("batch random_bits"), zero_derivative,
                          not_linear};
+const Record random_gamma{evaluators::random_gamma, lowering::random_gamma, not_yet("batch random_gamma"),
+                          not_yet("jvp random_gamma"), not_linear};
 const Record random_wrap{evaluators::random_wrap, lowering::random_wrap, not_yet("batch random_wrap"), zero_derivative,
                          not_linear};
 const Record random_unwrap{evaluators::random_unwrap, lowering::random_unwrap, not_yet("batch random_unwrap"),

@@ -158,8 +158,8 @@ const Signature scatter{scatter_types, {dtypes::any, 3}};
 const Signature scatter_add{scatter_types, {dtypes::numbers, 3}};
 const Signature scatter_sub{scatter_types, {dtypes::numbers, 3}};
 const Signature scatter_mul{scatter_types, {dtypes::numbers, 3}};
-const Signature scatter_min{scatter_types, {dtypes::ordered, 3}};
-const Signature scatter_max{scatter_types, {dtypes::ordered, 3}};
+const Signature scatter_min{scatter_types, {dtypes::computable, 3}};
+const Signature scatter_max{scatter_types, {dtypes::computable, 3}};
 
 }  // namespace signatures
 

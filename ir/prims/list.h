@@ -197,6 +197,7 @@ enum class Kind : std::uint8_t {
   X(random_split, "random_split", random)                            \
   X(random_fold_in, "random_fold_in", random)                        \
   X(random_bits, "random_bits", random)                              \
+  X(random_gamma, "random_gamma", random)                            \
   X(random_wrap, "random_wrap", random)                              \
   X(random_unwrap, "random_unwrap", random)                          \
   X(threefry2x32, "threefry2x32", random)                            \

@@ -45,6 +45,18 @@ Types bits_types(const TypeQuery& query) {
   return {{*dtype, appended(query.operands[0].shape, requested_shape(query))}};
 }
 
+// Operands: keys, and shape parameters for each of them.
+Types gamma_types(const TypeQuery& query) {
+  const Shape& keys = query.operands[0].shape;
+  const Type& parameters = query.operands[1];
+  query.require(contains(dtypes::floats, parameters.dtype), "the shape parameter must be floating, got {}",
+                to_string(parameters));
+  query.require(
+      keys.size() <= parameters.shape.size() && std::equal(keys.begin(), keys.end(), parameters.shape.begin()),
+      "the shape parameter's leading axes must be the keys' {}, got {}", to_string(keys), to_string(parameters.shape));
+  return {parameters};
+}
+
 Types wrap_types(const TypeQuery& query) {
   require_threefry(query);
   const Type& bits = query.operands[0];
@@ -85,6 +97,7 @@ const Signature random_seed{seed_types, {dtypes::integers, 1, {seed_values}}};
 const Signature random_split{split_types, {dtypes::keys, 1}};
 const Signature random_fold_in{fold_in_types, {dtypes::keys, 2, {seed_values, seed_values}}};
 const Signature random_bits{bits_types, {dtypes::keys, 1}};
+const Signature random_gamma{gamma_types, {dtypes::keys, 2, {seed_values, Interval{0.2, 6}}}};
 const Signature random_wrap{wrap_types, {DTypes::unsigned_integer, 1, {seed_values}}};
 const Signature random_unwrap{unwrap_types, {dtypes::keys, 1}};
 const Signature threefry2x32{threefry_types, {DTypes::unsigned_integer, 4, {seed_values, seed_values, seed_values}}};

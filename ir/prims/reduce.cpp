@@ -69,9 +69,9 @@ const Signature argmin{index_reduction, {dtypes::ordered, 1}};
 const Signature argmax{index_reduction, {dtypes::ordered, 1}};
 const Signature cumsum{prefix_fold, {dtypes::numbers, 1}};
 const Signature cumprod{prefix_fold, {dtypes::numbers, 1}};
-const Signature cummax{prefix_fold, {dtypes::ordered, 1}};
-const Signature cummin{prefix_fold, {dtypes::ordered, 1}};
-const Signature cumlogsumexp{prefix_fold, {dtypes::floats, 1}};
+const Signature cummax{prefix_fold, {dtypes::computable, 1}};
+const Signature cummin{prefix_fold, {dtypes::computable, 1}};
+const Signature cumlogsumexp{prefix_fold, {dtypes::inexact, 1}};
 
 }  // namespace signatures
 

@@ -147,8 +147,8 @@ namespace signatures {
 
 const Signature reduce_window{general_window_fold, {dtypes::computable, OperandCount::at_least(2)}};
 const Signature reduce_window_sum{window_fold, {dtypes::numbers, 1}};
-const Signature reduce_window_max{window_fold, {dtypes::ordered, 1}};
-const Signature reduce_window_min{window_fold, {dtypes::ordered, 1}};
+const Signature reduce_window_max{window_fold, {dtypes::computable, 1}};
+const Signature reduce_window_min{window_fold, {dtypes::computable, 1}};
 const Signature select_and_scatter_add{select_and_scatter, {dtypes::real_numbers, 2}};
 const Signature select_and_gather_add{select_and_gather, {dtypes::real_numbers, 2}};
 const Signature conv_general_dilated{convolution_types, {dtypes::numbers, 2}};

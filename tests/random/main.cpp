@@ -1,6 +1,13 @@
 // Runs random programs on the backends and compares them with the naive evaluator.
 //
 //   random_programs --count 2000 --seed 1 --backend reference,cpu --save build/failures
+//
+// With --write FOLDER the programs are written instead, and with --read FOLDER the results that tests/random/in_jax.py
+// left beside them are compared with the evaluator:
+//
+//   random_programs --count 500 --write build/random
+//   python tests/random/in_jax.py build/random
+//   random_programs --count 500 --read build/random
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +26,8 @@ struct Options {
   std::uint64_t seed = 1;
   std::vector<std::string> backends = {"reference", "cpu"};
   std::string folder;
+  std::string write;
+  std::string read;
   std::size_t equations = 60;
   bool list = false;
 };
@@ -46,6 +55,7 @@ void print_counts(const std::map<ir::Primitive, std::size_t>& counts) {
 }
 
 int run(const Options& options) {
+  if (!options.write.empty()) std::filesystem::create_directories(options.write);
   std::vector<Backend> backends;
   for (const std::string& backend : options.backends) backends.push_back(backend_from_name(backend));
   std::size_t passed = 0;
@@ -64,7 +74,13 @@ int run(const Options& options) {
       continue;
     }
     for (const auto& [primitive, count] : program.counts) counts[primitive] += count;
-    const Outcome outcome = check_apart(program, backends);
+    if (!options.write.empty()) {
+      save(program, fmt::format("{}/seed{}", options.write, seed));
+      continue;
+    }
+    const Outcome outcome = options.read.empty()
+                                ? check_apart(program, backends)
+                                : check_results(program, fmt::format("{}/seed{}.jax.safetensors", options.read, seed));
     comparison += outcome.comparison;
     if (outcome.kind == Outcome::Kind::passed) {
       ++passed;
@@ -74,6 +90,7 @@ int run(const Options& options) {
     } else {
       ++failed;
       fmt::print("seed {} FAILED: {}\n", seed, outcome.message);
+      if (!options.read.empty()) continue;
       const TestProgram small = minimise(program, backends);
       fmt::print("{}\n{}\n", check_apart(small, backends).message, ir::print(small.jaxpr));
       if (!options.folder.empty()) {
@@ -101,6 +118,8 @@ int main(int count, char** arguments) {
   app.add_option("--backend", options.backends, "reference, cpu, gpu")->delimiter(',');
   app.add_option("--save", options.folder, "a folder for the failing programs, made small");
   app.add_option("--equations", options.equations, "the most equations of a program");
+  app.add_option("--write", options.write, "a folder for all programs, which are not run");
+  app.add_option("--read", options.read, "a folder of results to compare instead of running");
   app.add_flag("--list", options.list, "count the primitives that occur");
   CLI11_PARSE(app, count, arguments);
   try {

@@ -90,7 +90,7 @@ Monoid monoid(Random& random, DType dtype) {
     const bool both = random.chance(0.5);
     return {binary_jaxpr(both ? Primitive::logical_and : Primitive::logical_or, dtype), both ? 1.0 : 0.0};
   }
-  switch (random.below(is_complex(dtype) ? 2 : 4)) {
+  switch (random.below(4)) {
     case 0:
       return {binary_jaxpr(Primitive::add, dtype), 0};
     case 1:

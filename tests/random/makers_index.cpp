@@ -113,13 +113,8 @@ bool gather(Scope& scope, Primitive primitive) {
 }
 
 bool scatter(Scope& scope, Primitive primitive) {
-  const bool extreme = primitive == Primitive::scatter_min || primitive == Primitive::scatter_max;
   const bool plain = primitive == Primitive::scatter;
-  const Value x = operand(scope,
-                          plain     ? ir::dtypes::computable
-                          : extreme ? ir::dtypes::real_numbers
-                                    : ir::dtypes::numbers,
-                          1, 3);
+  const Value x = operand(scope, plain ? ir::dtypes::computable : ir::dtypes::numbers, 1, 3);
   const Addressing a = random_addressing(scope, x.shape());
   Shape updates(a.rank);
   std::size_t window = 0;

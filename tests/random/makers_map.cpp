@@ -86,7 +86,7 @@ bool write_select(Scope& scope, Primitive primitive) {
 }
 
 bool write_clamp(Scope& scope, Primitive primitive) {
-  const Value x = operand(scope, ir::DTypes(ir::dtypes::real_numbers));
+  const Value x = operand(scope, ir::dtypes::numbers);
   const auto bound = [&](double number) {
     return scope.random().chance(0.7) ? literal(x.dtype(), is_unsigned_integer(x.dtype()) ? number + 2 : number)
                                       : companion(scope, x.type());

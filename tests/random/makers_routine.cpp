@@ -12,10 +12,10 @@ using ir::Primitive;
 namespace {
 
 bool sort(Scope& scope, Primitive primitive) {
-  const Value x = operand(scope, ir::DTypes(ir::dtypes::ordered), 1);
+  const Value x = operand(scope, ir::dtypes::computable, 1);
   Values operands = {x};
   for (std::int64_t k = scope.random().between(0, 2); k > 0; --k)
-    operands.push_back(scope.of_type({scope.random_dtype(ir::dtypes::ordered), x.shape()}));
+    operands.push_back(scope.of_type({scope.random_dtype(ir::dtypes::computable), x.shape()}));
   return scope
       .apply(primitive,
              parameters(fmt::format("dimension={} is_stable=True num_keys={}", scope.random().below(x.shape().size()),
@@ -178,6 +178,15 @@ bool random_maker(Scope& scope, Primitive primitive) {
       const int width = 8 << random.below(4);
       return scope
           .one(primitive, fmt::format("bit_width={} shape={}", width, tuple(scope.random_shape(0, 2))), {key(scope)})
+          .has_value();
+    }
+    case Primitive::random_gamma: {
+      const Value base = key(scope);
+      Shape shape = base.shape();
+      if (random.chance(0.5)) shape.push_back(random.between(1, 4));
+      const DType dtype = random.chance(0.7) ? DType::f32 : DType::f64;
+      const Value parameter = scope.bounded(scope.of_type({dtype, shape}), {0.2, 6});
+      return scope.one(primitive, random.chance(0.5) ? "log_space=False" : "log_space=True", {base, parameter})
           .has_value();
     }
     case Primitive::random_wrap:

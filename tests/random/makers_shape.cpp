@@ -191,7 +191,7 @@ bool bitcast(Scope& scope, Primitive primitive) {
 
 bool reduce(Scope& scope, Primitive primitive) {
   ir::DTypes dtypes = ir::dtypes::numbers;
-  if (primitive == Primitive::reduce_max || primitive == Primitive::reduce_min) dtypes = ir::dtypes::ordered;
+  if (primitive == Primitive::reduce_max || primitive == Primitive::reduce_min) dtypes = ir::dtypes::computable;
   if (primitive == Primitive::reduce_or || primitive == Primitive::reduce_and || primitive == Primitive::reduce_xor)
     dtypes = ir::dtypes::bits;
   const Value x = operand(scope, dtypes, 1);
@@ -222,8 +222,7 @@ bool general_reduce(Scope& scope, Primitive primitive) {
 
 bool prefix(Scope& scope, Primitive primitive) {
   ir::DTypes dtypes = ir::dtypes::numbers;
-  if (primitive == Primitive::cummax || primitive == Primitive::cummin) dtypes = ir::dtypes::real_numbers;
-  if (primitive == Primitive::cumlogsumexp) dtypes = ir::dtypes::floats;
+  if (primitive == Primitive::cumlogsumexp) dtypes = ir::dtypes::inexact;
   const Value x = operand(scope, dtypes, 1);
   return scope
       .one(primitive,

@@ -50,8 +50,7 @@ WindowText random_window(Scope& scope, const Shape& shape, bool dilate) {
 }
 
 bool window_fold(Scope& scope, Primitive primitive) {
-  const bool sum = primitive == Primitive::reduce_window_sum;
-  const Value x = operand(scope, sum ? ir::dtypes::numbers : ir::dtypes::real_numbers, 1, 3);
+  const Value x = operand(scope, ir::dtypes::numbers, 1, 3);
   return scope.one(primitive, random_window(scope, x.shape(), true).parameters, {x}).has_value();
 }
 

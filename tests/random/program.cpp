@@ -96,6 +96,25 @@ Outcome check_apart(const TestProgram& program, const std::vector<Backend>& back
   return outcome;
 }
 
+Outcome check_results(const TestProgram& program, const std::string& path) {
+  Outcome outcome;
+  try {
+    const Safetensors data = Safetensors::load(path);
+    if (const auto error = data.metadata.find("error"); error != data.metadata.end())
+      return {Outcome::Kind::refused, error->second, {}};
+    std::vector<Array> results;
+    for (std::size_t k = 0; k < program.jaxpr.outputs.size(); ++k)
+      results.push_back(data.arrays.at(fmt::format("out{}", k)));
+    outcome.comparison = Expectation(program.jaxpr, program.inputs).compare(results);
+    outcome.message = outcome.comparison.problem;
+    if (!outcome.message.empty()) outcome.kind = Outcome::Kind::failed;
+  } catch (const std::exception& error) {
+    outcome.kind = Outcome::Kind::refused;
+    outcome.message = error.what();
+  }
+  return outcome;
+}
+
 void save(const TestProgram& program, const std::string& path) {
   std::ofstream(path + ".jaxpr") << ir::print(program.jaxpr) << "\n";
   Safetensors data;

@@ -33,6 +33,9 @@ Outcome check(const TestProgram& program, const std::vector<Backend>& backends);
 /// The same in a process of its own, so that a crash, or more than `seconds`, is an outcome too.
 Outcome check_apart(const TestProgram& program, const std::vector<Backend>& backends, unsigned seconds = 60);
 
+/// Compares out0, out1 ... of a data file; a program without such a file, or whose data holds `error`, is refused.
+Outcome check_results(const TestProgram& program, const std::string& path);
+
 /// A smaller program that fails in the same way: outputs and equations are dropped, values become inputs.
 TestProgram minimise(TestProgram program, const std::vector<Backend>& backends);
 
