@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,20 +25,15 @@ def machine():
     """What the figures hold for."""
     names = [line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
              if line.startswith("model name")]
-    clang = subprocess.run(["clang-19", "--version"], capture_output=True, text=True, check=False) if _has_clang() else None
+    clang = shutil.which("clang-19")
+    version = subprocess.run([clang, "--version"], capture_output=True, text=True, check=True).stdout if clang else ""
     return {
         "processor": names[0] if names else platform.processor(),
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.platform(),
-        "compiler": clang.stdout.splitlines()[0] if clang else "",
+        "compiler": version.partition("\n")[0],
         "date": datetime.date.today().isoformat(),
     }
-
-
-def _has_clang():
-    from shutil import which
-
-    return which("clang-19") is not None
 
 
 def run_workload(name, loose, chosen, options):
@@ -78,6 +74,7 @@ def parse():
     parser.add_argument("--seconds", type=float, default=0.2, help="a peer is timed for, in each round")
     parser.add_argument("--patience", type=float, default=120, help="seconds that a peer may take to get ready")
     parser.add_argument("--json", type=pathlib.Path, default=ROOT / "build/bench.json")
+    parser.add_argument("--publish", action="store_true", help="rewrite the documents' figures and chart (publish.py)")
     parser.add_argument("--list", action="store_true", help="print the workloads' names and end")
     return parser.parse_args()
 
@@ -87,7 +84,9 @@ def main():
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     import jax
 
+    from chart import svg
     from export import export_workloads
+    from publish import publish
     from table import markdown
     from workloads import select
 
@@ -115,6 +114,9 @@ def main():
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(report, indent=1))
     print(markdown(report))
+    options.json.with_suffix(".svg").write_text(svg(report))
+    if options.publish:
+        publish(report)
 
 
 if __name__ == "__main__":

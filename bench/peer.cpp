@@ -90,8 +90,10 @@ void run(const std::filesystem::path& folder, const std::string& name,
     for (std::size_t k = 0; k < results.size(); ++k)
       differing = std::max(differing, share_differing(results[k], wanted.arrays.at(fmt::format("out{}", k))));
   }
-  const nlohmann::json hello = {
-      {"compile_seconds", prepared.compile_seconds}, {"memory_bytes", used}, {"differing", differing}};
+  const nlohmann::json hello = {{"compile_seconds", prepared.compile_seconds},
+                                {"cached_seconds", prepared.cached_seconds},
+                                {"memory_bytes", used},
+                                {"differing", differing}};
   std::cout << hello << std::endl;
   for (double seconds = 0; std::cin >> seconds;)
     std::cout << measure([&] { prepared.call(outputs); }, seconds) << std::endl;

@@ -3,9 +3,10 @@
 //   PEER FOLDER WORKLOAD
 //
 // It reads FOLDER/WORKLOAD.jaxpr and .safetensors (in0, in1, ...), runs the workload once, compares the results with
-// out0, out1, ... of WORKLOAD.results.safetensors, and prints one line of JSON: {"compile_seconds", "memory_bytes",
-// "differing"}, or {"error"} when it cannot run the workload. Each line that it then reads is a number of seconds to
-// measure for; it answers with {"seconds", "samples"}, the median of a call. It ends with its input.
+// out0, out1, ... of WORKLOAD.results.safetensors, and prints one line of JSON: {"compile_seconds", "cached_seconds",
+// "memory_bytes" (what the first call adds to resident memory), "differing" (the share of elements)}, or {"error"} when
+// it cannot run the workload. Each line that it then reads is a number of seconds to measure for; it answers with
+// {"seconds", "samples"}, the median of a call. It ends with its input.
 #pragma once
 
 #include <functional>
@@ -34,6 +35,7 @@ using Call = std::function<void(std::span<void* const> outputs)>;
 struct Prepared {
   Call call;
   double compile_seconds = 0;
+  double cached_seconds = 0;  ///< to be ready when its machine code is on disk
 };
 
 /// Follows the protocol; returns the process's exit status.

@@ -1,5 +1,7 @@
-"""Makes the tables of a report: times and ratios, then compile times and memory."""
+"""Makes the tables of a report: times and ratios, then compile times and memory; and the short one for README.md."""
 
+SHOWN = ("dlm_backward_2_1600", "dlm_backward_4_1600", "dlm_backward_13_1600", "kalman_2", "kalman_4", "kalman_8",
+         "kalman_13", "kalman_gradient_4", "kalman_batch", "runge_kutta", "lstm_128", "sort")
 PEERS = {"jaxc": "jaxc", "plain": "plain C", "xla": "XLA", "xla_tuned": "XLA tuned", "jaxjs": "jax-js"}
 
 
@@ -36,6 +38,10 @@ def ratio_text(value):
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
+def _title(row):
+    return row["title"] + (", a step" if row["steps"] > 1 else "")
+
+
 def _lines(header, rows):
     yield "| " + " | ".join(header) + " |"
     yield "|" + "---|" * len(header)
@@ -51,7 +57,7 @@ def _time_rows(report):
         against_xla = ratio(xla, ours)
         met = "" if against_xla is None or row["goal"] is None else " met" if against_xla >= row["goal"] else " missed"
         yield [
-            row["title"] + (", a step" if row["steps"] > 1 else ""), *map(time_text, per_step),
+            _title(row), *map(time_text, per_step),
             ratio_text(against_xla), "-" if row["goal"] is None else f"{row['goal']:g}{met}",
             ratio_text(ratio(plain, ours)), ratio_text(ratio(hand, ours)), ratio_text(ratio(seconds(row, "jaxjs"), ours))]
 
@@ -63,7 +69,8 @@ def _cost_rows(report):
 
     for row in report["workloads"].values():
         compile_times = [row["peers"].get(peer, {}).get("compile_seconds") for peer in ("jaxc", "xla")]
-        yield [row["title"], *map(time_text, compile_times), ratio_text(ratio(compile_times[1], compile_times[0])),
+        cached = row["peers"].get("jaxc", {}).get("cached_seconds")
+        yield [row["title"], *map(time_text, [*compile_times, cached]), ratio_text(ratio(compile_times[1], compile_times[0])),
                megabytes(row, "jaxc"), megabytes(row, "xla"), megabytes(row, "jaxjs")]
 
 
@@ -86,9 +93,24 @@ def markdown(report):
              f"{machine['date']}.", ""]
     parts += _lines(["workload", *PEERS.values(), "XLA / jaxc", "goal", "C / jaxc", "hand / jaxc", "jax-js / jaxc"],
                     _time_rows(report))
-    parts += ["", *_lines(["workload", "compile, jaxc", "compile, XLA", "XLA / jaxc", "MB, jaxc", "MB, XLA", "MB, jax-js"],
+    parts += ["", *_lines(["workload", "compile, jaxc", "compile, XLA", "jaxc from its disk cache", "XLA / jaxc", "MB, jaxc", "MB, XLA", "MB, jax-js"],
                           _cost_rows(report))]
     failures = list(_failures(report))
     if failures:
         parts += ["", "What was not measured:", "", *failures]
     return "\n".join(parts)
+
+
+def summary(report):
+    """Some workloads on jaxc, plain C and the better of XLA's columns."""
+    rows = []
+    for name in SHOWN:
+        row = report["workloads"].get(name)
+        if row is None or seconds(row, "jaxc") is None:
+            continue
+        ours, plain, xla = (time and time / row["steps"] for time in (seconds(row, "jaxc"), seconds(row, "plain"), best_xla(row)))
+        rows.append([_title(row), f"**{time_text(ours)}**", time_text(plain), time_text(xla)])
+    machine = report["machine"]
+    header = [f"{machine['processor']}, {machine['cores']} cores", "jaxc", "plain C, `clang -O3 -march=native`",
+              "XLA:CPU, better of default and tuned"]
+    return "\n".join(_lines(header, rows))

@@ -140,7 +140,14 @@ def _arrays(table):
         "layer norm 4096 x 1024", functions.layer_norm, lambda: (_normal(4096, 1024),), 0.97, 1, 1 / 1.1)
     table["multiply_add"] = Workload("2x + y, 2^24", lambda x, y: x * 2 + y, lambda: _pair(1 << 24), 0.97, 1, 1 / 1.1)
     table["sum"] = Workload("sum 2^24", jnp.sum, lambda: (_normal(1 << 24),), 0.97, 1, 1 / 1.1)
-    table["call"] = Workload("call of x + 1 on 8 floats", lambda x: x + 1, lambda: (_normal(8),))
+
+
+def _calls(table):
+    """Small arguments: what a call costs beside its work."""
+    table["call_add"] = Workload("call of x + 1 on 8 floats", lambda x: x + 1, lambda: (_normal(8),))
+    table["call_kalman"] = Workload(
+        "call of kalman m=2, T=1", functions.kalman, lambda: (*_state_space(2), _normal(1)))
+    table["call_dlm_backward"] = Workload("call of dlm backward m=2, N=1", functions.dlm_backward, lambda: _dlm(2, 1))
 
 
 def workloads():
@@ -150,6 +157,7 @@ def workloads():
     _networks(table)
     _prefixes(table)
     _arrays(table)
+    _calls(table)
     return table
 
 
