@@ -45,6 +45,15 @@ bool same_place(const Program& program, const Plan& plan, ArrayId left, ArrayId 
          layout(program.arrays[left].shape, first.strides) == layout(program.arrays[right].shape, second.strides);
 }
 
+bool is_dense(const Program& program, const Plan& plan, ArrayId array) {
+  const Placement& placement = plan.placements[array];
+  const Storage storage = plan.buffers[placement.buffer].storage;
+  if (storage == Storage::stack || storage == Storage::registers || storage == Storage::shared) return false;
+  Layout rows;
+  if (const std::int64_t count = element_count(program.arrays[array].shape); count != 1) rows = {{count}, {1}};
+  return placement.loop_strides.empty() && layout(program.arrays[array].shape, placement.strides) == rows;
+}
+
 bool is_view(const Program& program, const Plan& plan, ArrayId slice, ArrayId whole, int axis, NodeId loop) {
   const auto dimension = static_cast<std::size_t>(axis);
   Placement expected = plan.placements[whole];

@@ -56,7 +56,6 @@ enum class Schedule : std::uint8_t {
   unrolled,   ///< one copy of the code a point
   lanes,      ///< vector lanes, `width` at a time, the last ones masked
   loop_lane,  ///< the lane axis of the enclosing loop: one point a lane
-  threads,    ///< split over the thread pool
   grid,       ///< GPU: global invocations
   workgroup,  ///< GPU: invocations of one workgroup, strided
 };
@@ -67,8 +66,15 @@ struct AxisSchedule {
 };
 
 struct NestPlan {
+  /// A parallel axis cut into runs of `positions` (the last may be shorter), which threads share out. The cut depends
+  /// on shapes alone.
+  struct Split {
+    int axis = 0;
+    std::int64_t positions = 0;
+  };
   std::vector<int> order;          ///< the nest's axes, outermost first
   std::vector<AxisSchedule> axes;  ///< by axis number
+  std::optional<Split> split;      ///< CPU, outside loops
 };
 
 enum class LoopPath : std::uint8_t { fused, registers, workgroup, prefix, stepped };
@@ -88,8 +94,23 @@ struct LoopPlan {
   std::vector<std::int64_t> lane_extents;
   int lane_width = 1;         ///< CPU: vector lanes; GPU: 1
   bool lane_threads = false;  ///< lanes are also split over threads (CPU) or the grid (GPU)
+  std::int64_t lane_run = 0;  ///< CPU, in threads: vectors of lanes (positions of the outermost lane axis) a run
   bool unrolled = false;      ///< straight-line code, one copy a step
   std::int64_t chunk = 0;     ///< GPU: steps a dispatch; 0: all
+};
+
+enum class RoutinePath : std::uint8_t {
+  expansion,  ///< generated code
+  library,    ///< a library's routine, outside loops alone
+};
+
+struct RoutinePlan {
+  RoutinePath path = RoutinePath::expansion;
+  std::string reason;  ///< why this path
+  /// Memory of the library's routine: `parts` pieces of `part_bytes` at byte `workspace` of the scratch arena.
+  std::int64_t workspace = 0;
+  std::int64_t part_bytes = 0;
+  std::int64_t parts = 0;
 };
 
 enum class Target : std::uint8_t { cpu, gpu };
@@ -100,6 +121,7 @@ struct Plan {
   std::vector<Placement> placements;  ///< by ArrayId
   std::unordered_map<NodeId, NestPlan> nests;
   std::unordered_map<NodeId, LoopPlan> loops;
+  std::unordered_map<NodeId, RoutinePlan> routines;  ///< CPU; those without a plan run their expansion
   std::int64_t scratch_bytes = 0;
   std::int64_t vector_bits = 0;  ///< CPU: widest vector
 };
@@ -108,6 +130,7 @@ std::string_view name(Storage storage);
 std::string_view name(Schedule schedule);
 std::string_view name(LoopPath path);
 std::string_view name(CarryMode mode);
+std::string_view name(RoutinePath path);
 
 /// Text for people: buffers, placements, schedules, loops with their reasons.
 std::string print(const Program& program, const Plan& plan);

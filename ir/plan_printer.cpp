@@ -39,8 +39,6 @@ std::string_view name(Schedule schedule) {
       return "lanes";
     case Schedule::loop_lane:
       return "loop_lane";
-    case Schedule::threads:
-      return "threads";
     case Schedule::grid:
       return "grid";
     case Schedule::workgroup:
@@ -77,6 +75,10 @@ std::string_view name(CarryMode mode) {
   return "";
 }
 
+std::string_view name(RoutinePath path) {
+  return path == RoutinePath::library ? "library" : "expansion";
+}
+
 namespace {
 
 std::string text(const Placement& placement) {
@@ -97,6 +99,7 @@ std::string text(const NestPlan& nest) {
     result += fmt::format("{}{} {}", result.empty() ? "" : ", ", axis, name(schedule.schedule));
     if (schedule.width != 1) result += fmt::format(" {}", schedule.width);
   }
+  if (nest.split) result += fmt::format("; {} split by {}", nest.split->axis, nest.split->positions);
   return result.empty() ? "one point" : result;
 }
 
@@ -106,9 +109,17 @@ std::string text(const LoopPlan& loop) {
   for (CarryMode mode : loop.carries) result += fmt::format(" {}", name(mode));
   if (!loop.lane_extents.empty())
     result += fmt::format("; lanes {} by {}{}", fmt::join(loop.lane_extents, " x "), loop.lane_width,
-                          loop.lane_threads ? " in threads" : "");
+                          loop.lane_threads ? fmt::format(", in threads by {}", loop.lane_run) : "");
   if (loop.unrolled) result += "; unrolled";
   if (loop.chunk != 0) result += fmt::format("; chunks of {} steps", loop.chunk);
+  return result;
+}
+
+std::string text(const RoutinePlan& routine) {
+  std::string result(name(routine.path));
+  if (!routine.reason.empty()) result += fmt::format(" ({})", routine.reason);
+  if (routine.parts != 0)
+    result += fmt::format("; {} parts of {} bytes at scratch {}", routine.parts, routine.part_bytes, routine.workspace);
   return result;
 }
 
@@ -130,6 +141,8 @@ std::string print(const Program& program, const Plan& plan) {
       fmt::format_to(to, "  n{}: nest {}\n", node.id, text(nest->second));
     if (const auto loop = plan.loops.find(node.id); loop != plan.loops.end())
       fmt::format_to(to, "  n{}: loop {} {}\n", node.id, std::get<Loop>(node.kind).name, text(loop->second));
+    if (const auto routine = plan.routines.find(node.id); routine != plan.routines.end())
+      fmt::format_to(to, "  n{}: routine {} {}\n", node.id, std::get<Routine>(node.kind).name, text(routine->second));
   });
   return out;
 }

@@ -66,6 +66,7 @@ class PlanVerifier {
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) this->block(inner);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+        this->routine(*routine, node);
         this->block(routine->expansion);
       }
     }
@@ -83,6 +84,19 @@ class PlanVerifier {
     const Footprint range = footprints_.of(array);
     require(range.high <= range.low || (range.low >= 0 && range.high <= plan_.buffers[placement.buffer].bytes), node,
             subject + " lies within its buffer");
+  }
+
+  void routine(const Routine& routine, const Node& node) const {
+    const auto found = plan_.routines.find(node.id);
+    if (found == plan_.routines.end() || found->second.path != RoutinePath::library) return;
+    const RoutinePlan& plan = found->second;
+    require(routine.ordering.has_value() && loops_.empty(), node, "a library stands in for sorts outside loops");
+    require(plan.workspace >= 0 && plan.workspace % 64 == 0 && plan.part_bytes % 64 == 0 && plan.parts >= 1 &&
+                plan.workspace + plan.parts * plan.part_bytes <= plan_.scratch_bytes,
+            node, "a library's memory lies aligned within the arena");
+    for (const std::vector<ArrayId>* arrays : {&routine.inputs, &routine.outputs})
+      for (ArrayId array : *arrays)
+        require(is_dense(program_, plan_, array), node, "a library's arrays lie dense in memory");
   }
 
   void nest(const Nest& nest, const Node& node) const {

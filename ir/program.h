@@ -121,10 +121,24 @@ struct Branch {
   std::vector<ArrayId> results;
 };
 
+/// What a sort orders: lines of keys along one dimension, in JAX's order (-0 equals 0; every NaN is equal and last),
+/// equal keys by position.
+struct Ordering {
+  enum class Result : std::uint8_t {
+    values,     ///< the line in order
+    positions,  ///< the positions of its elements in order
+    largest,    ///< the largest elements, in descending order, and their positions
+  };
+  Result result = Result::values;
+  DType key = DType::f32;  ///< what the elements of the input mean: f16 is stored as u16
+  int dimension = 0;       ///< of the input
+};
+
 /// A named computation (cholesky, sort, ...) with its expansion. `outputs` are assigned in the expansion;
 /// a plan runs the expansion, or replaces the whole node by a library's routine.
 struct Routine {
   std::string name;
+  std::optional<Ordering> ordering;  ///< of a sort of one real key, which a library can stand in for
   std::vector<ArrayId> inputs;
   std::vector<ArrayId> outputs;
   Block expansion;

@@ -11,6 +11,9 @@ void BackendOptions::add_to(CLI::App& command) {
       ->check(CLI::IsMember({"cpu", "gpu", "reference", "eval"}))
       ->capture_default_str();
   command.add_option("--device", device, "number of the GPU, from `jaxc devices`; the best one by default");
+  command.add_option("--threads", threads, "threads that the CPU may use; 0: one for each core")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   command.add_flag("--validate", validate, "run the GPU under the Khronos validation layers");
   command.add_option("--require-path", require_path, "fail unless every outermost loop takes this path")
       ->check(CLI::IsMember({"fused", "registers", "workgroup", "prefix", "stepped"}));
@@ -24,6 +27,7 @@ CompileOptions BackendOptions::compile_options() const {
   CompileOptions options;
   options.backend = backend_from_name(backend);
   options.device = device;
+  options.threads = threads;
   options.validate = validate;
   options.require_path = require_path;
   if (!threefry.empty()) options.threefry_partitionable = threefry == "true";

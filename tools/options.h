@@ -8,10 +8,11 @@
 
 namespace jaxc::tools {
 
-/// --backend, --device, --validate, --require-path, --threefry-partitionable.
+/// --backend, --device, --threads, --validate, --require-path, --threefry-partitionable.
 struct BackendOptions {
   std::string backend = "cpu";
   int device = -1;
+  int threads = 0;
   bool validate = false;
   std::string require_path;
   std::string threefry;  ///< "", "true", "false"

@@ -193,7 +193,7 @@ Value* Arrays::load_invariant(ir::ArrayId array, const ElementNumber& number, co
   if (loop_lanes->inside[array] || number.varying != nullptr || number.uniform(lanes.valid)) return nullptr;
   for (const auto& [value, coefficient] : number.terms)
     if (std::none_of(loop_lanes->axes.begin(), loop_lanes->axes.end(),
-                     [&, base = value](const AxisPoint& axis) { return axis.base == base; }))
+                     [&, base = value](const AxisPoint& axis) { return axis.base == base || axis.origin == base; }))
       return nullptr;
   Value*& known = loop_lanes->invariants[{array, number.constant, number.terms, number.lanes}];
   if (known != nullptr) return known;

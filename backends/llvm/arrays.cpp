@@ -260,6 +260,7 @@ ElementNumber Arrays::element(ir::ArrayId array, const std::vector<ir::Index>& i
       if (body.ops[term.op].opcode == ir::Opcode::axis) {
         const AxisPoint& axis = point.axes[body.ops[term.op].immediate];
         add_scalar(axis.base, step);
+        add_scalar(axis.origin, step);
         for (std::size_t lane = 0; lane < axis.offsets.size(); ++lane) add_lane(lane, step * axis.offsets[lane]);
         continue;
       }

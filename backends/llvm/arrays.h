@@ -80,6 +80,8 @@ class Arrays {
   /// Stores where lanes count and the guard (or null) holds.
   void store(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, llvm::Value* value,
              llvm::Value* guard = nullptr);
+  /// Element 0 of an array whose elements lie in memory without gaps.
+  llvm::Value* dense_pointer(ir::ArrayId array) { return base_pointer(array); }
   /// The element of a rank 0 array.
   llvm::Value* load_scalar(ir::ArrayId array);
 
@@ -108,6 +110,17 @@ class Arrays {
 
   /// Replaces the scatters of the nest just emitted, where they fill rows of neighbours, by transposed stores.
   void combine_scatters();
+
+  /// Where buffers and arrays are in the function at hand, to come back to it after another one.
+  struct Bindings {
+    std::vector<llvm::Value*> buffers;
+    std::vector<llvm::Value*> pointers;
+  };
+  Bindings bindings() const { return {buffers_, pointers_}; }
+  void restore(Bindings bindings) {
+    buffers_ = std::move(bindings.buffers);
+    pointers_ = std::move(bindings.pointers);
+  }
 
   /// The array that is stored past the caches: nothing reads it soon, and its buffer is aligned to 64 bytes.
   std::optional<ir::ArrayId> streamed;

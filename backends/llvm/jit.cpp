@@ -48,6 +48,11 @@ struct LoadedObject::State {
 
 LoadedObject::LoadedObject(std::string_view object) : state_(std::make_unique<State>()) {
   state_->library.addGenerator(take(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(name_prefix())));
+  llvm::orc::SymbolMap symbols;
+  for (const RuntimeEntry& entry : runtime_entries())
+    symbols[state_->intern(std::string(entry.name))] = {llvm::orc::ExecutorAddr::fromPtr(entry.address),
+                                                        llvm::JITSymbolFlags::Exported};
+  require(state_->library.define(llvm::orc::absoluteSymbols(std::move(symbols))));
   require(state_->linker.add(
       state_->library, llvm::MemoryBuffer::getMemBufferCopy(llvm::StringRef(object.data(), object.size()), "program")));
   entry_ = reinterpret_cast<EntryPoint>(find(entry_name));

@@ -2,20 +2,23 @@
 #pragma once
 
 #include <memory>
+
 #include <string_view>
+#include "backends/llvm/runtime/entries.h"
 
 namespace jaxc::cpu {
 
 /// The one function of a compiled program.
 using EntryPoint = void (*)(const void* const* inputs, void* const* outputs, const void* const* constants,
-                            void* scratch);
+                            void* scratch, const Runtime* runtime);
 /// Its name in the object file.
 inline constexpr const char* entry_name = "jaxc_program";
 
 /// Owns the memory of one linked object file.
 class LoadedObject {
  public:
-  /// Links an object file; symbols it lacks come from this process (libm). Throws InternalError when it cannot.
+  /// Links an object file; symbols it lacks are the runtime's, or come from this process (libm). Throws InternalError
+  /// when it cannot.
   explicit LoadedObject(std::string_view object);
   ~LoadedObject();
   LoadedObject(const LoadedObject&) = delete;

@@ -20,10 +20,11 @@ struct Lanes {
   bool dynamic() const { return mask != nullptr && valid == width; }
 };
 
-/// The position on one axis: `base` (an i64; null means 0), plus a constant in each lane (empty: none).
+/// The position on one axis: `base` plus `origin` (i64; null means 0), plus a constant in each lane (empty: none).
 struct AxisPoint {
   llvm::Value* base = nullptr;
   std::vector<std::int64_t> offsets;
+  llvm::Value* origin = nullptr;  ///< where the part of the axis begins that this code is for
 };
 
 /// Where a nest's code stands: its axes' positions and its lanes.

@@ -19,7 +19,7 @@ struct CpuOptions {
   std::string cpu;       ///< LLVM's name of the processor; empty: this one
   std::string features;  ///< LLVM's feature string, "+avx2,-avx512f"; empty: this processor's
   int vector_bits = 0;   ///< the widest vector that instructions may use; 0: the plan's, or the target's
-  int threads = 1;       ///< threads that one run may use
+  int threads = 1;       ///< threads that one run may use, the caller's included; 0: one for each core
   bool profile = false;  ///< count the time of loops and routines
 };
 
@@ -71,11 +71,12 @@ std::string assembly(const ir::Program& program, const ir::Plan& plan, const Cpu
 /// A compiled Program: immutable, callable from many threads at once.
 class CpuExecutable {
  public:
-  /// Links the code into this process. Throws InternalError where the object file is none.
-  explicit CpuExecutable(CpuObject object);
+  /// Links the code into this process. Throws InternalError where the object file is none. `threads` as CpuOptions
+  /// says.
+  explicit CpuExecutable(CpuObject object, int threads = 1);
   /// Makes code and links it.
   CpuExecutable(const ir::Program& program, const ir::Plan& plan, const CpuOptions& options = {})
-      : CpuExecutable(compile(program, plan, options)) {}
+      : CpuExecutable(compile(program, plan, options), options.threads) {}
   ~CpuExecutable();
   CpuExecutable(CpuExecutable&&) noexcept;
   CpuExecutable& operator=(CpuExecutable&&) noexcept;

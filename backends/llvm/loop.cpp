@@ -283,31 +283,38 @@ void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
   if (found == code_.plan.loops.end()) throw InternalError(fmt::format("cpu: loop {} has no plan", node.id));
   if (found->second.lane_extents.empty()) return loop_steps(node, loop, found->second);
   if (arrays_.loop_lanes != nullptr) throw InternalError("cpu: a loop run in lanes inside another one");
-  LoopLanes lanes;
-  lanes.axes.resize(found->second.lane_extents.size());
-  lanes.inside = arrays_inside(node, code_.program.arrays.size());
-  arrays_.loop_lanes = &lanes;
-  loop_in_lanes(node, loop, found->second, 0, lanes);
-  arrays_.loop_lanes = nullptr;
+  const ir::LoopPlan& plan = found->second;
+  const auto run = [&](std::int64_t extent, Value* begin) {
+    LoopLanes lanes;
+    lanes.axes.resize(plan.lane_extents.size());
+    lanes.inside = arrays_inside(node, code_.program.arrays.size());
+    arrays_.loop_lanes = &lanes;
+    loop_in_lanes(node, loop, plan, 0, {extent, begin}, lanes);
+    arrays_.loop_lanes = nullptr;
+  };
+  const std::int64_t extent = plan.lane_extents[0];
+  if (!plan.lane_threads) return run(extent, nullptr);
+  const std::int64_t width = plan.lane_extents.size() == 1 ? std::max(plan.lane_width, 1) : 1;
+  in_runs(extent, plan.lane_run * width, run);
 }
 
 void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan,
-                                   std::size_t axis, LoopLanes& lanes) {
-  const std::int64_t extent = plan.lane_extents[axis];
+                                   std::size_t axis, LaneRun run, LoopLanes& lanes) {
+  const std::int64_t extent = run.extent;
   if (extent == 0) return;
   const bool last = axis + 1 == plan.lane_extents.size();
   const std::int64_t width = last ? std::max(plan.lane_width, 1) : 1;
   // `count` lanes from `base` on, in a vector of the next power of two.
   const auto tile = [&](Value* base, std::int64_t count) {
     std::vector<std::vector<std::int64_t>> offsets;
-    lanes.axes[axis] = {base, {}};
+    lanes.axes[axis] = {base, {}, run.begin};
     if (last) {
       lanes.lanes = spread({count}, offsets);
       if (lanes.lanes.width > 1) lanes.axes[axis].offsets = offsets[0];
       if (lanes.lanes.valid < lanes.lanes.width)
         lanes.lanes.mask = code_.first_lanes(lanes.lanes.valid, lanes.lanes.width);
     }
-    if (!last) return loop_in_lanes(node, loop, plan, axis + 1, lanes);
+    if (!last) return loop_in_lanes(node, loop, plan, axis + 1, {plan.lane_extents[axis + 1], nullptr}, lanes);
     lanes.begin = code_.new_block("lanes");
     llvm::BasicBlock* steps = code_.new_block("steps");
     code_.builder.CreateBr(lanes.begin);

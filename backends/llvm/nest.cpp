@@ -10,11 +10,13 @@ namespace jaxc::cpu {
 
 using llvm::Value;
 
-NestEmitter::NestEmitter(Code& code, Arrays& arrays, const ir::Nest& nest, const ir::NestPlan& plan)
+NestEmitter::NestEmitter(Code& code, Arrays& arrays, const ir::Nest& nest, const ir::NestPlan& plan,
+                         std::optional<AxisPart> part)
     : code_(code),
       arrays_(arrays),
       nest_(nest),
       plan_(plan),
+      part_(part),
       axes_(nest.axes.size()),
       counts_(nest.axes.size(), 1),
       constant_(nest.axes.size(), false) {
@@ -58,8 +60,7 @@ void NestEmitter::level(std::size_t depth) {
   const auto axis = static_cast<std::size_t>(plan_.order[depth]);
   const std::int64_t extent = nest_.axes[axis].extent;
   switch (plan_.axes[axis].schedule) {
-    case ir::Schedule::serial:
-    case ir::Schedule::threads: {
+    case ir::Schedule::serial: {
       if (extent == 1) {
         axes_[axis] = {code_.integer(0), {}};
         return level(depth + 1);
@@ -135,6 +136,7 @@ void NestEmitter::set_loop_lane(std::size_t axis) {
 
 Point NestEmitter::point_with_lanes(const std::vector<std::size_t>& lane_axes, bool padded) const {
   Point point{axes_, {}};
+  if (part_) point.axes[part_->axis].origin = part_->begin;
   if (has_loop_lane_) {
     point.lanes = arrays_.loop_lanes->lanes;
     for (std::size_t axis : lane_axes)
@@ -184,8 +186,9 @@ Values NestEmitter::body_values(const Point& point) {
   return emitter.emit_operations(nest_.body, {}, [&](const ir::ScalarOp& op, llvm::ArrayRef<Value*> values) -> Value* {
     if (op.opcode == ir::Opcode::axis) {
       const AxisPoint& axis = point.axes[op.immediate];
-      if (axis.offsets.empty() || point.lanes.width == 1) return axis.base;
-      return code_.builder.CreateAdd(code_.splat(axis.base, point.lanes.width), code_.integers(axis.offsets));
+      Value* position = axis.origin == nullptr ? axis.base : code_.builder.CreateAdd(axis.base, axis.origin);
+      if (axis.offsets.empty() || point.lanes.width == 1) return position;
+      return code_.builder.CreateAdd(code_.splat(position, point.lanes.width), code_.integers(axis.offsets));
     }
     const ElementNumber number = arrays_.element(op.array, op.indices, nest_.body, point, values);
     Value* guard = op.arguments.empty() ? nullptr : values[op.arguments[0]];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "backends/llvm/arrays.h"
@@ -9,10 +10,17 @@
 
 namespace jaxc::cpu {
 
+/// The nest's extent along an axis is a part of the whole axis, which begins at `begin`.
+struct AxisPart {
+  std::size_t axis = 0;
+  llvm::Value* begin = nullptr;
+};
+
 /// Emits one nest under its schedule. `move` copies an array's elements to another array (base to result).
 class NestEmitter {
  public:
-  NestEmitter(Code& code, Arrays& arrays, const ir::Nest& nest, const ir::NestPlan& plan);
+  NestEmitter(Code& code, Arrays& arrays, const ir::Nest& nest, const ir::NestPlan& plan,
+              std::optional<AxisPart> part = std::nullopt);
 
   /// Base arrays are already in place; registers of results without base are created here.
   void emit();
@@ -69,6 +77,7 @@ class NestEmitter {
   Arrays& arrays_;
   const ir::Nest& nest_;
   const ir::NestPlan& plan_;
+  std::optional<AxisPart> part_;
   std::vector<AxisPoint> axes_;       ///< current positions, lanes apart
   std::vector<std::int64_t> counts_;  ///< lanes of each axis in the current tile; 1 outside lanes
   std::vector<bool> constant_;

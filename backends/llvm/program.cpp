@@ -23,21 +23,30 @@ constexpr std::size_t part_weight = 64;
 
 }  // namespace
 
-llvm::Function* ProgramEmitter::begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage) {
+llvm::Function* ProgramEmitter::begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage,
+                                               llvm::Type* part) {
   llvm::IRBuilder<>& builder = code_.builder;
   llvm::Type* pointer = builder.getPtrTy();
-  auto* type = llvm::FunctionType::get(builder.getVoidTy(), {pointer, pointer, pointer, pointer}, false);
+  std::vector<llvm::Type*> parameters(entry_parameters, pointer);
+  if (part != nullptr) parameters.push_back(part);
+  auto* type = llvm::FunctionType::get(builder.getVoidTy(), parameters, false);
   llvm::Function* function = llvm::Function::Create(type, linkage, name, code_.module);
   function->addFnAttr(llvm::Attribute::NoUnwind);
   function->addFnAttr("prefer-vector-width", std::to_string(code_.vector_bits));
   function->addFnAttr("min-legal-vector-width", std::to_string(code_.vector_bits));
-  for (unsigned k = 0; k < 4; ++k) {
+  for (unsigned k = 0; k < entry_parameters; ++k) {
     function->addParamAttr(k, llvm::Attribute::NoAlias);
     function->addParamAttr(k, llvm::Attribute::NoCapture);
   }
   builder.SetInsertPoint(llvm::BasicBlock::Create(code_.context, "entry", function));
   if (code_.lines) code_.lines->begin(*function, builder);
   return function;
+}
+
+Values ProgramEmitter::entry_arguments(llvm::Function* function) {
+  Values arguments;
+  for (unsigned k = 0; k < entry_parameters; ++k) arguments.push_back(function->getArg(k));
+  return arguments;
 }
 
 void ProgramEmitter::emit() {
@@ -60,8 +69,7 @@ void ProgramEmitter::emit() {
     begin = end;
   }
   llvm::Function* entry = begin_function(entry_name, llvm::Function::ExternalLinkage);
-  for (llvm::Function* function : functions)
-    builder.CreateCall(function, {entry->getArg(0), entry->getArg(1), entry->getArg(2), entry->getArg(3)});
+  for (llvm::Function* function : functions) builder.CreateCall(function, entry_arguments(entry));
   builder.CreateRetVoid();
 }
 
@@ -84,7 +92,7 @@ void ProgramEmitter::node(const ir::Node& node) {
   else if (const auto* branch = std::get_if<ir::Branch>(&node.kind))
     this->branch(*branch);
   else
-    block(std::get<ir::Routine>(node.kind).expansion);
+    routine(node, std::get<ir::Routine>(node.kind));
   routines_ -= entered;
   if (started != nullptr) code_.profile->stop(node.id, started, code_.builder);
   code_.builder.SetCurrentDebugLocation(around);
@@ -102,7 +110,17 @@ void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {
   if (plan == code_.plan.nests.end()) throw InternalError(fmt::format("cpu: nest {} has no plan", node.id));
   for (const ir::NestOutput& output : nest.outputs)
     if (output.base) mover_.move(*output.base, output.result);
-  const auto emit = [&] { NestEmitter(code_, arrays_, nest, plan->second).emit(); };
+  if (!plan->second.split) return nest_points(nest, plan->second, std::nullopt);
+  const auto axis = static_cast<std::size_t>(plan->second.split->axis);
+  in_runs(nest.axes[axis].extent, plan->second.split->positions, [&](std::int64_t count, Value* begin) {
+    ir::Nest part = nest;
+    part.axes[axis].extent = count;
+    nest_points(part, plan->second, AxisPart{axis, begin});
+  });
+}
+
+void ProgramEmitter::nest_points(const ir::Nest& nest, const ir::NestPlan& plan, std::optional<AxisPart> part) {
+  const auto emit = [&] { NestEmitter(code_, arrays_, nest, plan, part).emit(); };
   if (depth_ > 0 || !streams(nest)) return emit();
   llvm::IRBuilder<>& builder = code_.builder;
   const ir::ArrayId result = nest.outputs[0].result;

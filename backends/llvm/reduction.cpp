@@ -215,7 +215,6 @@ void NestEmitter::reduce_level(std::size_t depth, std::size_t chain) {
   };
   switch (schedule.schedule) {
     case ir::Schedule::serial:
-    case ir::Schedule::threads:
       return reduce_steps(depth, chain, extent, true, set_scaled(1));
     case ir::Schedule::unrolled:
       return reduce_steps(depth, chain, extent, false, set_scaled(1));
@@ -349,6 +348,7 @@ bool NestEmitter::finish_together() {
           llvm::cast<llvm::FixedVectorType>(value->getType())->getNumElements() < std::bit_ceil(count))
         return false;
   Point point{axes_, {}};
+  if (part_) point.axes[part_->axis].origin = part_->begin;
   point.lanes.width = static_cast<int>(std::bit_ceil(count));
   point.lanes.valid = static_cast<int>(count);
   if (point.lanes.valid < point.lanes.width) point.lanes.mask = code_.first_lanes(point.lanes.valid, point.lanes.width);
@@ -356,7 +356,8 @@ bool NestEmitter::finish_together() {
     const std::size_t number = accumulators_[0].tiles[k].first;
     const auto block = blocks_.find(number);
     AxisPoint& axis = point.axes[number];
-    axis = {block == blocks_.end() ? code_.integer(0) : block->second.base, {}};
+    axis.base = block == blocks_.end() ? code_.integer(0) : block->second.base;
+    axis.offsets.clear();
     for (int lane = 0; lane < point.lanes.width; ++lane)
       axis.offsets.push_back(accumulators_[std::min(static_cast<std::size_t>(lane), count - 1)].tiles[k].second.base);
   }

@@ -166,9 +166,11 @@ std::vector<ArrayId> Lowering::branch(ArrayId index, std::span<const std::functi
 }
 
 std::vector<ArrayId> Lowering::routine(std::string name, std::span<const ArrayId> inputs,
-                                       const std::function<std::vector<ArrayId>()>& expansion) {
+                                       const std::function<std::vector<ArrayId>()>& expansion,
+                                       std::optional<ir::Ordering> ordering) {
   ir::Routine routine;
   routine.name = std::move(name);
+  routine.ordering = ordering;
   routine.inputs.assign(inputs.begin(), inputs.end());
   open_block();
   for (ArrayId output : expansion()) own(output, routine.outputs);

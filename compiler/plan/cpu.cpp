@@ -8,9 +8,12 @@
 
 #include "compiler/plan/coalesce.h"
 #include "compiler/plan/cpu_lanes.h"
+#include "compiler/plan/cpu_routines.h"
+#include "compiler/plan/cpu_threads.h"
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
 #include "compiler/plan/schedule.h"
+#include "ir/placement.h"
 
 namespace jaxc::compiler {
 
@@ -40,6 +43,9 @@ constexpr std::int64_t unrolled_loop_operations = 768;
 // In lanes, most of the code of a step chooses by its position, which straight-line code knows.
 constexpr std::int64_t unrolled_lane_operations = 4096;
 
+// Enough to be worth threads, and little enough to be multiplied once more.
+constexpr std::int64_t most_operations = std::int64_t{1} << 40;
+
 class CpuPlanner {
  public:
   CpuPlanner(const Program& program, const CpuPlanOptions& options) : program_(program), options_(options) {
@@ -59,10 +65,10 @@ class CpuPlanner {
     for (const LaneLoop& loop : lanes_) {
       // Lanes run one after the other: what any of them needs is needed until the last one ends.
       if (loop.axes.extents.empty()) continue;
-      const LiveRange whole{live.moments[loop.node].begin, live.moments[loop.node].end};
-      for (LiveRange& range : classes.ranges)
-        if (range.overlaps(whole)) range = {std::min(range.begin, whole.begin), std::max(range.end, whole.end)};
+      keep_throughout(live.moments[loop.node], classes);
     }
+    // A library reads its inputs and writes its outputs in any order.
+    for (const auto& [node, routine] : plan_.routines) keep_throughout(live.moments[node], classes);
     std::int64_t stack = 0;
     const auto choose = [&](std::uint32_t k) { return choose_storage(live, classes, k, stack); };
     place_arrays(program_, classes, choose, plan_);
@@ -71,6 +77,8 @@ class CpuPlanner {
       return lane_dimensions(array);
     };
     place_lanes(program_, classes, dimensions, plan_);
+    place_workspace();
+    if (options_.threads) share_out(program_.body);
     ir::visit_nodes(program_.body, [&](const Node& node) {
       if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         LoopPlan& loop_plan = plan_.loops[node.id];
@@ -83,6 +91,76 @@ class CpuPlanner {
   }
 
  private:
+  static void keep_throughout(const NodeMoments& node, StorageClasses& classes) {
+    const LiveRange whole{node.begin, node.end};
+    for (LiveRange& range : classes.ranges)
+      if (range.overlaps(whole)) range = {std::min(range.begin, whole.begin), std::max(range.end, whole.end)};
+  }
+
+  // One after the other, libraries use the memory past the arrays. Where an array has come to lie with gaps, the
+  // expansion runs.
+  void place_workspace() {
+    const std::int64_t end = (plan_.scratch_bytes + 63) / 64 * 64;
+    ir::visit_nodes(program_.body, [&](const Node& node) {
+      const auto found = plan_.routines.find(node.id);
+      if (found == plan_.routines.end()) return;
+      const auto& routine = std::get<Routine>(node.kind);
+      const auto dense = [&](ArrayId array) { return ir::is_dense(program_, plan_, array); };
+      if (std::all_of(routine.inputs.begin(), routine.inputs.end(), dense) &&
+          std::all_of(routine.outputs.begin(), routine.outputs.end(), dense)) {
+        found->second.workspace = end;
+        plan_.scratch_bytes = std::max(plan_.scratch_bytes, end + found->second.parts * found->second.part_bytes);
+      } else {
+        found->second = {.reason = "an array lies with gaps"};
+      }
+    });
+  }
+
+  // Splits what threads can share: no array that a part touches is private to the code around it, and none that its
+  // parts write is theirs together.
+  void share_out(const Block& block) {
+    for (const Node& node : block.nodes) {
+      if (const auto* nest = std::get_if<Nest>(&node.kind)) {
+        if (!uses_private_arrays(node)) plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id]);
+      } else if (std::holds_alternative<Loop>(node.kind)) {
+        for (std::uint32_t number = 1; number < lanes_.size(); ++number)
+          if (lanes_[number].node == node.id) share_out_lanes(node, number);
+      } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
+        for (const Block& inner : branch->blocks) share_out(inner);
+      } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+        const auto found = plan_.routines.find(node.id);
+        if (found == plan_.routines.end() || found->second.path == ir::RoutinePath::expansion)
+          share_out(routine->expansion);
+      }
+    }
+  }
+
+  void share_out_lanes(const Node& node, std::uint32_t number) {
+    if (uses_private_arrays(node)) return;
+    for (ArrayId array = 0; array < lanes_of_.size(); ++array)
+      if (lanes_of_[array] == number && !is_private(array) && lane_dimensions(array)[0] < 0) return;
+    LoopPlan& loop = plan_.loops[node.id];
+    const LaneLoop& lanes = lanes_[number];
+    const std::int64_t width = loop.lane_extents.size() == 1 ? loop.lane_width : 1;
+    std::int64_t operations = lanes.operations;
+    for (std::size_t axis = 1; axis < loop.lane_extents.size(); ++axis)
+      operations = std::min(operations * std::min(loop.lane_extents[axis], std::int64_t{1} << 20), most_operations);
+    loop.lane_run = lane_run((loop.lane_extents[0] + width - 1) / width, operations);
+    loop.lane_threads = loop.lane_run > 0;
+  }
+
+  bool is_private(ArrayId array) const {
+    const Storage storage = plan_.buffers[plan_.placements[array].buffer].storage;
+    return storage == Storage::stack || storage == Storage::registers;
+  }
+
+  bool uses_private_arrays(const Node& node) const {
+    const std::vector<ArrayId> read = ir::arrays_read(node);
+    const std::vector<ArrayId> assigned = ir::arrays_assigned(node);
+    const auto outside = [&](ArrayId array) { return is_private(array); };
+    return std::any_of(read.begin(), read.end(), outside) || std::any_of(assigned.begin(), assigned.end(), outside);
+  }
+
   std::int64_t bytes(ArrayId array) const {
     std::int64_t count = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
     for (std::int64_t extent : program_.arrays[array].shape) count *= extent;
@@ -95,6 +173,7 @@ class CpuPlanner {
     ir::NodeId node = 0;
     IndependentAxes axes;
     int width = 1;
+    std::int64_t operations = 0;  ///< of one vector of lanes in all steps
   };
 
   // The dimension of an array that is each lane axis of the loop in lanes that assigns it, or -1.
@@ -148,6 +227,8 @@ class CpuPlanner {
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) code += schedule(inner, depth);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+        if (depth == 0 && options_.libraries)
+          if (auto library = library_routine(program_, *routine)) plan_.routines[node.id] = std::move(*library);
         code += schedule(routine->expansion, depth);
       }
     }
@@ -193,7 +274,7 @@ class CpuPlanner {
         plan_.loops[id].lane_extents = lanes->axes.extents;
         plan_.loops[id].lane_width = lanes->width;
         current_lanes_ = static_cast<std::uint32_t>(lanes_.size());
-        lanes_.push_back({id, std::move(lanes->axes), lanes->width});
+        lanes_.push_back({id, std::move(lanes->axes), lanes->width, lanes->operations});
         enter_lanes(loop);
         enter_lanes(loop.body);
         if (loop.condition) enter_lanes(*loop.condition);

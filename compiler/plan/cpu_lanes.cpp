@@ -41,7 +41,9 @@ class LaneChoice {
     if (work > 2 * operations(loop_.body, false)) return std::nullopt;  // lanes would repeat most of it
     if (work < operations_per_moved_element * moved_) return std::nullopt;
     const bool interleaved = private_bytes_ <= interleaved_bytes && axes_.extents.back() >= interleaved_vectors * width;
-    return CpuLanes{std::move(axes_), static_cast<int>(interleaved ? interleaved_vectors * width : width)};
+    const std::int64_t steps = loop_.condition ? assumed_steps : loop_.trip_count;
+    const std::int64_t all_steps = steps > 0 && work > unlimited / steps ? unlimited : work * steps;
+    return CpuLanes{std::move(axes_), static_cast<int>(interleaved ? interleaved_vectors * width : width), all_steps};
   }
 
  private:

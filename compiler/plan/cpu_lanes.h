@@ -20,6 +20,7 @@ struct CpuLaneLimits {
 struct CpuLanes {
   IndependentAxes axes;
   int width = 1;
+  std::int64_t operations = 0;  ///< of one vector of lanes in all steps
 };
 std::optional<CpuLanes> cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits);
 

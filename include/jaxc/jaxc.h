@@ -74,6 +74,8 @@ struct CompileOptions {
   bool validate = false;
   /// Reference: the order of parallel iterations.
   std::uint64_t seed = 0;
+  /// CPU: threads that one run may use, the caller's included; 0: one for each core. Results do not depend on it.
+  int threads = 0;
   /// CPU: a folder that keeps machine code for other processes, made on demand with mode 0700; empty: none. One that
   /// cannot be written, or that others may write to, is left alone.
   std::string cache_folder = {};

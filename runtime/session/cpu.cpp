@@ -83,7 +83,7 @@ class CpuRunner final : public CompiledRunner {
 
   void link(cpu::CpuObject object) {
     const Clock::time_point start = Clock::now();
-    executable_.emplace(std::move(object));
+    executable_.emplace(std::move(object), options_.threads);
     record_time("link", milliseconds_since(start));
   }
 
@@ -104,6 +104,7 @@ class CpuRunner final : public CompiledRunner {
 std::unique_ptr<Runner> make_cpu(const Request& request) {
   cpu::CpuOptions options;
   options.profile = request.options.profile;
+  options.threads = request.options.threads;
   const Clock::time_point start = Clock::now();
   const std::optional<CodeCache> cache = request.options.make_code ? CodeCache::of(request, options) : std::nullopt;
   if (cache)

@@ -115,6 +115,11 @@ struct Key {
     indices.insert(indices.begin() + axis, at(place.real));
     return indices;
   }
+  // For a library; nothing for complex numbers.
+  std::optional<ir::Ordering> ordering(ir::Ordering::Result result) const {
+    if (jaxc::is_complex(dtype)) return std::nullopt;
+    return ir::Ordering{result, dtype, static_cast<int>(axis)};
+  }
   // In the type that comparisons are done in.
   Scalar read(const Point& p, const Scalar& place) const {
     std::vector<ir::Index> indices = at_place(p.batch, place);
@@ -181,12 +186,28 @@ void sort(Lowering& lowering, const Equation& equation) {
     }
     return result;
   };
-  const auto outputs = lowering.routine("sort", arrays, [&] {
-    const Elements order = leading_order(items, extent, before);
+  const auto permuted = [&](const Elements& order) {
     std::vector<ArrayId> sorted;
     for (const Key& operand : operands) sorted.push_back(operand.permuted(items, order, extent));
     return sorted;
-  });
+  };
+  std::vector<ArrayId> outputs;
+  if (arrays.size() > 1 && keys == 1 && extent > counted_extent && !jaxc::is_complex(operands[0].dtype)) {
+    // What is ordered along with the key stays outside, where an iota becomes the order itself.
+    const auto order = lowering.routine(
+        "argsort", {{arrays[0]}},
+        [&]() -> std::vector<ArrayId> {
+          // The network's order is padded to a power of two.
+          const Elements whole = leading_order(items, extent, before);
+          return {items.generate({extent}, [&](const Point& p) { return p.read(whole, {p[0]}); }).real};
+        },
+        operands[0].ordering(ir::Ordering::Result::positions));
+    outputs = permuted({order[0]});
+  } else {
+    const auto ordering = arrays.size() == 1 ? operands[0].ordering(ir::Ordering::Result::values) : std::nullopt;
+    outputs =
+        lowering.routine("sort", arrays, [&] { return permuted(leading_order(items, extent, before)); }, ordering);
+  }
   for (std::size_t k = 0; k < arrays.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
 }
 
@@ -201,7 +222,7 @@ void top_k(Lowering& lowering, const Equation& equation) {
   const Before before = [&](const Point& p, const Scalar& i, const Scalar& j) {
     return key_less(operand.read(p, j), operand.read(p, i));
   };
-  const auto outputs = lowering.routine("top_k", {{operand.array}}, [&]() -> std::vector<ArrayId> {
+  const auto expansion = [&]() -> std::vector<ArrayId> {
     const Elements order = leading_order(items, extent, before);
     // Ranks lie along the last axis of the order; along the operand's axis in the results.
     Shape shape = type.shape;
@@ -213,7 +234,9 @@ void top_k(Lowering& lowering, const Equation& equation) {
       return b.convert(index, lowering.read(b, order.real, indices));
     });
     return {operand.permuted(items, order, count), placed};
-  });
+  };
+  const auto outputs =
+      lowering.routine("top_k", {{operand.array}}, expansion, operand.ordering(ir::Ordering::Result::largest));
   lowering.define(equation.outputs[0], outputs[0]);
   lowering.define(equation.outputs[1], outputs[1]);
 }

@@ -1,0 +1,16 @@
+// The table of the runtime's functions, and the one that shares parts out to threads.
+#include "backends/llvm/runtime/entries.h"
+
+namespace jaxc::cpu {
+
+void jaxc_parallel(PartFunction function, std::int64_t count, const void* const* inputs, void* const* outputs,
+                   const void* const* constants, void* scratch, const Runtime* runtime) {
+  runtime->pool->run(count, [&](std::int64_t part) { function(inputs, outputs, constants, scratch, runtime, part); });
+}
+
+std::array<RuntimeEntry, 2> runtime_entries() {
+  return {
+      {{"jaxc_sort", reinterpret_cast<void*>(&jaxc_sort)}, {"jaxc_parallel", reinterpret_cast<void*>(&jaxc_parallel)}}};
+}
+
+}  // namespace jaxc::cpu

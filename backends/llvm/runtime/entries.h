@@ -1,0 +1,56 @@
+// What native code calls: the functions of the runtime, by the names that generated code knows them by.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "backends/llvm/runtime/thread_pool.h"
+#include "jaxc/types.h"
+
+namespace jaxc::cpu {
+
+/// What one run gives to native code beside its memory.
+struct Runtime {
+  ThreadPool* pool = nullptr;
+};
+
+/// A sort of lines of `extent` elements, `inner` elements apart, as ir::Ordering says. All fields are i64, as generated
+/// code writes them.
+struct SortRequest {
+  std::int64_t outer;        ///< lines along the dimensions before the sorted one
+  std::int64_t extent;       ///< elements of a line
+  std::int64_t inner;        ///< lines along the dimensions after it
+  std::int64_t count;        ///< elements that the result keeps of a line
+  std::int64_t key;          ///< a DType
+  std::int64_t result;       ///< an ir::Ordering::Result
+  std::int64_t index_bytes;  ///< of the positions in the result: 4 or 8
+  std::int64_t parts;        ///< pieces of the workspace: lines that may be sorted at one time
+  std::int64_t part_bytes;   ///< of one piece: two words a key
+};
+inline constexpr std::size_t sort_request_fields = sizeof(SortRequest) / sizeof(std::int64_t);
+
+/// Whether the library orders keys of a type.
+bool sorts(DType key);
+
+extern "C" {
+/// `values` and `positions` are null where the result has none.
+void jaxc_sort(const SortRequest* request, const void* input, void* values, void* positions, void* workspace,
+               const Runtime* runtime);
+
+/// A function made from a nest or loop: the entry point's parameters, and the number of a part.
+using PartFunction = void (*)(const void* const* inputs, void* const* outputs, const void* const* constants,
+                              void* scratch, const Runtime* runtime, std::int64_t part);
+/// Calls part function for every part below `count`, on the runtime's threads.
+void jaxc_parallel(PartFunction function, std::int64_t count, const void* const* inputs, void* const* outputs,
+                   const void* const* constants, void* scratch, const Runtime* runtime);
+}
+
+/// An address that generated code refers to by name.
+struct RuntimeEntry {
+  std::string_view name;
+  void* address;
+};
+std::array<RuntimeEntry, 2> runtime_entries();
+
+}  // namespace jaxc::cpu
