@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ir/counted.h"
 #include "jaxc/error.h"
 
 namespace jaxc::ir {
@@ -90,8 +91,9 @@ void adopt_foreign(std::string_view primitive, const Jaxpr& jaxpr, Equation& equ
     if (body.inputs.size() != equation.inputs.size() || body.outputs.size() != equation.outputs.size()) {
       throw Error(fmt::format(
           "{}: an unknown primitive is inlined when its jaxpr takes its operands and gives its results, got a jaxpr "
-          "of {} inputs and {} outputs for {} operands and {} results",
-          primitive, body.inputs.size(), body.outputs.size(), equation.inputs.size(), equation.outputs.size()));
+          "of {} and {} for {} and {}",
+          primitive, counted(body.inputs.size(), "input"), counted(body.outputs.size(), "output"),
+          counted(equation.inputs.size(), "operand"), counted(equation.outputs.size(), "result")));
     }
     equation.primitive = Primitive::closed_call;
     parameters.set("call_jaxpr", {jaxprs[0]});

@@ -503,9 +503,12 @@ class Parser : public ProgramReader {
 
 }  // namespace
 
-Jaxpr parse(std::string_view text, std::string_view origin) {
-  const Source source(text, origin);
+Jaxpr parse(const Source& source) {
   return Parser(source).parse();
+}
+
+Jaxpr parse(std::string_view text, std::string_view origin) {
+  return parse(Source(text, origin));
 }
 
 }  // namespace jaxc::ir

@@ -4,10 +4,11 @@
 #include <string_view>
 
 #include "ir/jaxpr.h"
+#include "ir/source.h"
 
 namespace jaxc::ir {
 
-/// The program that `text` holds. `origin` names the text in messages, as a file name does.
+/// The program that a text holds. `origin` names the text in messages, as a file name does.
 ///
 /// Hoisted jaxprs (`let NAME = {...} in`) become one shared Jaxpr each. Untyped literals get the type
 /// that their equation implies. Sharding and memory spaces are dropped. Primitives outside the list that
@@ -17,6 +18,7 @@ namespace jaxc::ir {
 /// Throws Error, with place, line and caret, when the text is malformed, when it uses a variable that
 /// is not defined, or when it holds what cannot be compiled: callbacks, collectives, references,
 /// sharding and effects. Types of results are left to verify().
+Jaxpr parse(const Source& source);
 Jaxpr parse(std::string_view text, std::string_view origin);
 
 /// Throws Error when the program can be shown but not run: an inner jaxpr has constants, whose values

@@ -3,6 +3,7 @@
 
 #include <unordered_set>
 
+#include "ir/counted.h"
 #include "ir/parser.h"
 #include "ir/source.h"
 #include "jaxc/error.h"
@@ -18,10 +19,10 @@ class Check {
       for (const JaxprPointer& body : sub_jaxprs(equation)) {
         if (!seen_.insert(body.get()).second) continue;
         if (!body->constants.empty()) {
-          throw Error(
-              fmt::format("{}: a jaxpr within an equation has {} constants, whose values are not in the text, "
-                          "so the program cannot run; export it with its constants hoisted\n  {}",
-                          name(equation.primitive), body->constants.size(), describe(jaxpr, equation)));
+          throw Error(fmt::format(
+              "{}: a jaxpr within an equation has {}, whose values are not in the text, "
+              "so the program cannot run; export it with its constants hoisted\n  {}",
+              name(equation.primitive), counted(body->constants.size(), "constant"), describe(jaxpr, equation)));
         }
         this->jaxpr(*body);
       }

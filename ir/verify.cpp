@@ -15,6 +15,8 @@ namespace {
 
 class Verifier {
  public:
+  explicit Verifier(const Source* source) : source_(source) {}
+
   void program(const Jaxpr& jaxpr) {
     if (++depth_ > max_nesting) throw Error("program: jaxprs are nested more than 1000 deep");
     check_indices(jaxpr);
@@ -32,7 +34,8 @@ class Verifier {
       } catch (const LocatedError&) {
         throw;
       } catch (const Error& error) {
-        throw LocatedError(fmt::format("{}\n  {}", error.what(), describe(jaxpr, equation)));
+        throw LocatedError(source_ == nullptr ? fmt::format("{}\n  {}", error.what(), describe(jaxpr, equation))
+                                              : source_->render(equation.location, error.what()));
       }
     }
     for (const Atom& output : jaxpr.outputs) use(is_assigned, output);
@@ -107,6 +110,7 @@ class Verifier {
     check_types(equation, operands, declared);
   }
 
+  const Source* source_;
   std::unordered_set<const Jaxpr*> verified_;
   std::size_t depth_ = 0;
 };
@@ -114,7 +118,11 @@ class Verifier {
 }  // namespace
 
 void verify(const Jaxpr& jaxpr) {
-  Verifier().program(jaxpr);
+  Verifier(nullptr).program(jaxpr);
+}
+
+void verify(const Jaxpr& jaxpr, const Source& source) {
+  Verifier(&source).program(jaxpr);
 }
 
 }  // namespace jaxc::ir

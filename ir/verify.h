@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ir/jaxpr.h"
+#include "ir/source.h"
 
 namespace jaxc::ir {
 
@@ -9,5 +10,7 @@ namespace jaxc::ir {
 /// once and before its use, extents are valid, literals have values of their types, and each equation's
 /// operands and parameters give its outputs' types. The message shows the equation and its place.
 void verify(const Jaxpr& jaxpr);
+/// The same for the jaxpr that a text holds: the message shows the equation's line in it, and a caret.
+void verify(const Jaxpr& jaxpr, const Source& source);
 
 }  // namespace jaxc::ir

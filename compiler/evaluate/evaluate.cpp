@@ -6,6 +6,7 @@
 #include "compiler/evaluate/application.h"
 #include "compiler/evaluate/values.h"
 #include "compiler/prims/record.h"
+#include "ir/counted.h"
 #include "ir/prims/type_rules.h"
 #include "jaxc/error.h"
 
@@ -59,7 +60,8 @@ class Evaluation {
 
   void bind(std::string_view what, const std::vector<ir::Variable>& variables, std::span<const Array> arrays) {
     if (variables.size() != arrays.size()) {
-      throw Error(fmt::format("evaluate: the program takes {} {}s, got {}", variables.size(), what, arrays.size()));
+      throw Error(
+          fmt::format("evaluate: the program takes {}, got {}", ir::counted(variables.size(), what), arrays.size()));
     }
     for (std::size_t i = 0; i < variables.size(); ++i) {
       const Type& expected = jaxpr_.type(variables[i]);
@@ -120,8 +122,8 @@ class Evaluation {
 
 std::vector<Array> Application::call(const ir::Jaxpr& jaxpr, std::span<const Array> inputs) const {
   if (!jaxpr.constants.empty()) {
-    throw Error(fmt::format("{}: its jaxpr has {} constants without values; export them as operands",
-                            name(equation.primitive), jaxpr.constants.size()));
+    throw Error(fmt::format("{}: its jaxpr has {} without values; export them as operands", name(equation.primitive),
+                            ir::counted(jaxpr.constants.size(), "constant")));
   }
   Evaluation evaluation(jaxpr, options, depth + 1);
   evaluation.bind("input", jaxpr.inputs, inputs);

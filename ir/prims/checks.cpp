@@ -54,7 +54,7 @@ std::vector<bool> require_axes(const TypeQuery& query, const std::vector<std::in
 }
 
 void require_count(const TypeQuery& query, std::string_view what, std::size_t got, std::size_t count) {
-  query.require(got == count, "{} must have {} entries, got {}", what, count, got);
+  query.require(got == count, "{} must have {}, got {}", what, counted(count, "entry"), got);
 }
 
 Shape without_axes(const Shape& shape, const std::vector<bool>& mask) {
@@ -82,8 +82,8 @@ void require_padding(const TypeQuery& query, std::int64_t amount) {
 }
 
 Types call_types(const TypeQuery& query, std::string_view what, const Jaxpr& jaxpr, const Types& operands) {
-  query.require(jaxpr.inputs.size() == operands.size(), "{} takes {} inputs, got {} operands", what,
-                jaxpr.inputs.size(), operands.size());
+  query.require(jaxpr.inputs.size() == operands.size(), "{} takes {}, got {}", what,
+                counted(jaxpr.inputs.size(), "input"), counted(operands.size(), "operand"));
   for (std::size_t i = 0; i < operands.size(); ++i) {
     query.require(jaxpr.type(jaxpr.inputs[i]) == operands[i], "{}'s input {} must be {}, got {}", what, i,
                   to_string(jaxpr.type(jaxpr.inputs[i])), to_string(operands[i]));

@@ -1,6 +1,7 @@
 // Checks that several type rules share.
 #pragma once
 
+#include "ir/counted.h"
 #include "ir/prims/signature.h"
 
 namespace jaxc::ir {

@@ -24,14 +24,14 @@ Types scan_types(const TypeQuery& query) {
   query.require(scan.length >= 0, "length must not be negative, got {}", scan.length);
   for (std::int64_t count : {scan.constants, scan.carries, scan.stacked}) {
     query.require(count >= 0 && std::cmp_less_equal(count, query.operands.size()),
-                  "operand groups must fit the {} operands, got {}", query.operands.size(), count);
+                  "operand groups must fit the {}, got {}", counted(query.operands.size(), "operand"), count);
   }
   const auto constants = static_cast<std::size_t>(scan.constants);
   const auto carries = static_cast<std::size_t>(scan.carries);
   const auto stacked = static_cast<std::size_t>(scan.stacked);
-  query.require(query.operands.size() == constants + carries + stacked,
-                "takes {} constants, {} carries and {} xs, got {} operands", constants, carries, stacked,
-                query.operands.size());
+  query.require(query.operands.size() == constants + carries + stacked, "takes {}, {} and {} xs, got {}",
+                counted(constants, "constant"), counted(carries, "carry"), stacked,
+                counted(query.operands.size(), "operand"));
   Types arguments = part(query.operands, 0, constants + carries);
   for (std::size_t i = constants + carries; i < query.operands.size(); ++i) {
     const Type& type = query.operands[i];
@@ -40,7 +40,8 @@ Types scan_types(const TypeQuery& query) {
     arguments.push_back({type.dtype, Shape(type.shape.begin() + 1, type.shape.end())});
   }
   const Types outputs = call_types(query, "the body", *scan.body, arguments);
-  query.require(outputs.size() >= carries, "the body must return {} carries, got {} outputs", carries, outputs.size());
+  query.require(outputs.size() >= carries, "the body must return {}, got {}", counted(carries, "carry"),
+                counted(outputs.size(), "output"));
   require_count(query, "ft_out", scan.kept.size(), outputs.size() - carries);
   Types results;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -64,7 +65,8 @@ Types while_types(const TypeQuery& query) {
   const auto count = static_cast<std::int64_t>(query.operands.size());
   query.require(condition_constants >= 0 && body_constants >= 0 && condition_constants <= count &&
                     body_constants <= count - condition_constants,
-                "takes {} and {} constants, got {} operands", condition_constants, body_constants, count);
+                "takes {} and {}, got {}", condition_constants, counted(body_constants, "constant"),
+                counted(count, "operand"));
   const auto first = static_cast<std::size_t>(condition_constants);
   const auto second = static_cast<std::size_t>(body_constants);
   const Types carry = part(query.operands, first + second, query.operands.size() - first - second);
@@ -74,7 +76,7 @@ Types while_types(const TypeQuery& query) {
       call_types(query, "the condition", *query.parameters().jaxpr("cond_jaxpr"), condition_arguments);
   query.require(condition.size() == 1 && condition[0].dtype == DType::boolean,
                 "the condition must return one boolean, got {}",
-                condition.size() == 1 ? to_string(condition[0]) : fmt::format("{} outputs", condition.size()));
+                condition.size() == 1 ? to_string(condition[0]) : counted(condition.size(), "output"));
   for (const Type& type : carry) {
     const Shape& batch = condition[0].shape;
     query.require(type.shape.size() >= batch.size() && std::equal(batch.begin(), batch.end(), type.shape.begin()),
@@ -84,8 +86,8 @@ Types while_types(const TypeQuery& query) {
   Types body_arguments = part(query.operands, first, second);
   body_arguments.insert(body_arguments.end(), carry.begin(), carry.end());
   const Types outputs = call_types(query, "the body", *query.parameters().jaxpr("body_jaxpr"), body_arguments);
-  query.require(outputs.size() == carry.size(), "the body must return {} carries, got {} outputs", carry.size(),
-                outputs.size());
+  query.require(outputs.size() == carry.size(), "the body must return {}, got {}", counted(carry.size(), "carry"),
+                counted(outputs.size(), "output"));
   for (std::size_t i = 0; i < carry.size(); ++i) require_carry(query, i, outputs[i], carry[i]);
   return carry;
 }
@@ -94,7 +96,8 @@ Types while_types(const TypeQuery& query) {
 Types associative_scan_types(const TypeQuery& query) {
   const std::int64_t constants = query.parameters().integer_or("num_consts", 0);
   query.require(constants >= 0 && constants < static_cast<std::int64_t>(query.operands.size()),
-                "takes {} constants and at least one array, got {} operands", constants, query.operands.size());
+                "takes {} and at least one array, got {}", counted(constants, "constant"),
+                counted(query.operands.size(), "operand"));
   const Types leaves = part(query.operands, static_cast<std::size_t>(constants), query.operands.size() - constants);
   Types slabs;
   for (const Type& leaf : leaves) {
@@ -148,7 +151,8 @@ Types platform_index_types(const TypeQuery& query) {
 Types linear_solve_types(const TypeQuery& query) {
   const LinearSolve solve = linear_solve(query.parameters());
   const auto total = static_cast<std::size_t>(solve.constants());
-  query.require(query.operands.size() >= total, "takes {} constants, got {} operands", total, query.operands.size());
+  query.require(query.operands.size() >= total, "takes {}, got {}", counted(total, "constant"),
+                counted(query.operands.size(), "operand"));
   query.require(solve.solve.jaxpr != nullptr, "jaxprs must hold a solve");
   Types arguments = part(query.operands, static_cast<std::size_t>(solve.matvec.constants + solve.vecmat.constants),
                          static_cast<std::size_t>(solve.solve.constants));

@@ -14,8 +14,8 @@ Types reduction(const TypeQuery& query) {
 // reduce: n arrays, n initial scalars, and a jaxpr from 2n scalars to n.
 Types general_reduction(const TypeQuery& query) {
   const std::size_t count = query.operands.size() / 2;
-  query.require(query.operands.size() == 2 * count, "takes as many initial values as arrays, got {} operands",
-                query.operands.size());
+  query.require(query.operands.size() == 2 * count, "takes as many initial values as arrays, got {}",
+                counted(query.operands.size(), "operand"));
   const Shape& shape = query.operands[0].shape;
   const auto mask = require_axes(query, query.parameters().integers("dimensions"), shape.size());
   Types scalars;

@@ -1,6 +1,7 @@
 // The table of signatures, and the checks that all type rules share.
 #include "ir/prims/type_rules.h"
 
+#include "ir/counted.h"
 #include "ir/prims/signature.h"
 
 namespace jaxc::ir {
@@ -13,22 +14,16 @@ constexpr const Signature* table[] = {
 #undef JAXC_SIGNATURE_ENTRY
 };
 
-std::string place(const Location& location) {
-  return location.line == 0 ? std::string() : fmt::format(" (line {}, column {})", location.line, location.column);
-}
-
 Types checked(const Equation& equation, const Types& operands, const Types& declared) {
   const Signature& row = signature(equation.primitive);
   const TypeQuery query{equation, operands, declared, row.domain};
   const auto count = static_cast<std::int64_t>(operands.size());
   const OperandCount& allowed = row.domain.operands;
   if (allowed.minimum == allowed.maximum) {
-    query.require(count == allowed.minimum, "takes {} operand{}, got {}", allowed.minimum,
-                  allowed.minimum == 1 ? "" : "s", count);
+    query.require(count == allowed.minimum, "takes {}, got {}", counted(allowed.minimum, "operand"), count);
   } else {
-    query.require(count >= allowed.minimum, "takes at least {} operand{}, got {}", allowed.minimum,
-                  allowed.minimum == 1 ? "" : "s", count);
-    query.require(count <= allowed.maximum, "takes at most {} operands, got {}", allowed.maximum, count);
+    query.require(count >= allowed.minimum, "takes at least {}, got {}", counted(allowed.minimum, "operand"), count);
+    query.require(count <= allowed.maximum, "takes at most {}, got {}", counted(allowed.maximum, "operand"), count);
   }
   if (count > 0) {
     query.require(contains(row.domain.dtypes, operands[0].dtype), "operand must be {}, got {}",
@@ -59,20 +54,20 @@ std::vector<Type> infer_types(const Equation& equation, const std::vector<Type>&
   } catch (const Error& error) {
     const std::string message = error.what();
     const std::string prefix = fmt::format("{}: ", name(equation.primitive));
-    throw Error((message.starts_with(prefix) ? "" : prefix) + message + place(equation.location));
+    throw Error((message.starts_with(prefix) ? "" : prefix) + message);
   }
 }
 
 void check_types(const Equation& equation, const std::vector<Type>& operands, const std::vector<Type>& declared) {
   const Types inferred = infer_types(equation, operands, declared);
   if (inferred.size() != declared.size()) {
-    throw Error(fmt::format("{}: yields {} outputs, but the program declares {}{}", name(equation.primitive),
-                            inferred.size(), declared.size(), place(equation.location)));
+    throw Error(fmt::format("{}: yields {}, but the program declares {}", name(equation.primitive),
+                            counted(inferred.size(), "output"), declared.size()));
   }
   for (std::size_t i = 0; i < inferred.size(); ++i) {
     if (inferred[i] == declared[i]) continue;
-    throw Error(fmt::format("{}: output {} must be declared {}, got {}{}", name(equation.primitive), i,
-                            to_string(inferred[i]), to_string(declared[i]), place(equation.location)));
+    throw Error(fmt::format("{}: output {} must be declared {}, got {}", name(equation.primitive), i,
+                            to_string(inferred[i]), to_string(declared[i])));
   }
 }
 

@@ -10,8 +10,7 @@ namespace jaxc::ir {
 
 /// The types of the equation's outputs. `declared` are the types that the text gives them, from which
 /// the few primitives that do not print their shape (broadcast_in_dim) take it; pass {} when there are
-/// none. Throws Error, naming the primitive and the equation's place, when operands or parameters do
-/// not fit.
+/// none. Throws Error, naming the primitive, when operands or parameters do not fit.
 std::vector<Type> infer_types(const Equation& equation, const std::vector<Type>& operands,
                               const std::vector<Type>& declared);
 

@@ -49,8 +49,8 @@ Types window_fold(const TypeQuery& query) {
 
 Types general_window_fold(const TypeQuery& query) {
   const std::size_t count = query.operands.size() / 2;
-  query.require(query.operands.size() == 2 * count, "takes as many initial values as arrays, got {} operands",
-                query.operands.size());
+  query.require(query.operands.size() == 2 * count, "takes as many initial values as arrays, got {}",
+                counted(query.operands.size(), "operand"));
   Types scalars;
   Types results;
   for (std::size_t i = 0; i < count; ++i) {

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "ir/counted.h"
 #include "ir/parser.h"
 #include "ir/printer.h"
 #include "runtime/session/state.h"
@@ -54,7 +55,7 @@ void require_path(const CompileOptions& options, const std::vector<LoopReport>& 
 
 void check_types(std::string_view what, std::span<const Type> want, std::span<const Array> got) {
   if (got.size() != want.size())
-    throw Error(fmt::format("run: the program takes {} {}s, got {}", want.size(), what, got.size()));
+    throw Error(fmt::format("run: the program takes {}, got {}", ir::counted(want.size(), what), got.size()));
   for (std::size_t k = 0; k < want.size(); ++k)
     if (got[k].type() != want[k])
       throw Error(fmt::format("run: {} {} has type {}, got {}", what, k, to_string(want[k]), to_string(got[k].type())));
@@ -89,9 +90,9 @@ Executable compile(const Program& program, const CompileOptions& options) {
   ir::require_runnable(source.jaxpr);
   if (source.constant_values.size() != source.constants.size())
     throw Error(
-        fmt::format("{}: the program has {} constants whose values are not given; load its .safetensors file "
+        fmt::format("{}: the program has {} whose values are not given; load its .safetensors file "
                     "(Program::with_data) or give them (Program::with_constants)",
-                    source.origin, source.constants.size()));
+                    source.origin, ir::counted(source.constants.size(), "constant")));
   const session::Request request{source, options,
                                  options.threefry_partitionable.value_or(source.threefry_partitionable.value_or(true))};
   auto state = std::make_shared<Executable::State>();

@@ -37,8 +37,9 @@ std::vector<Array> numbered(const Safetensors& data, std::string_view prefix) {
 
 Program Program::parse(std::string_view text, std::string origin) {
   auto state = std::make_shared<State>();
-  state->jaxpr = ir::parse(text, origin);
-  ir::verify(state->jaxpr);
+  const ir::Source source(text, origin);
+  state->jaxpr = ir::parse(source);
+  ir::verify(state->jaxpr, source);
   state->origin = std::move(origin);
   for (ir::Variable variable : state->jaxpr.constants) state->constants.push_back(state->jaxpr.type(variable));
   state->inputs = state->jaxpr.input_types();

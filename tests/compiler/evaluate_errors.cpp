@@ -19,7 +19,7 @@ std::string complaint(const std::string& text, const std::vector<Array>& inputs)
 
 TEST(Evaluate, SaysWhichInputsItWants) {
   const Array scalar = Array::of<float>({}, {1.0f});
-  EXPECT_EQ(complaint("{ lambda ; a:f32[3]. let  in (a,) }", {}), "evaluate: the program takes 1 inputs, got 0");
+  EXPECT_EQ(complaint("{ lambda ; a:f32[3]. let  in (a,) }", {}), "evaluate: the program takes 1 input, got 0");
   EXPECT_EQ(complaint("{ lambda ; a:f32[3]. let  in (a,) }", {scalar}), "evaluate: input 0 must be f32[3], got f32[]");
 }
 
@@ -32,7 +32,7 @@ TEST(Evaluate, NamesWhatIsNotInTheText) {
           "{ lambda ; a:f32[]. let b:f32[] = jit[name=f jaxpr={ lambda c:f32[]; d:f32[]. let e:f32[] = add c d in "
           "(e,) }] a in (b,) }",
           {scalar}),
-      "jit: its jaxpr has 1 constants without values; export them as operands");
+      "jit: its jaxpr has 1 constant without values; export them as operands");
 }
 
 }  // namespace

@@ -406,7 +406,7 @@ INSTANTIATE_TEST_SUITE_P(
             "operations"),
         unknown_primitive("b:f32[2] = my_wrap[jaxpr={ lambda ; . let in (1.0:f32[],) }] a",
                           "2: my_wrap: an unknown primitive is inlined when its jaxpr takes its operands and gives its "
-                          "results, got a jaxpr of 0 inputs and 1 outputs for 1 operands and 1 results")));
+                          "results, got a jaxpr of 0 inputs and 1 output for 1 operand and 1 result")));
 
 TEST(ParserErrors, ShowTheLineAndACaret) {
   EXPECT_EQ(error_of("{ lambda ; a:f32[2]. let\n    b:f32[2] = sin x\n  in (b,) }"),
@@ -492,7 +492,7 @@ TEST(Runnable, OutermostConstantsAre) {
 TEST(Runnable, InnerConstantsAreNot) {
   EXPECT_EQ(run_error_of("{ lambda ; a:f32[2]. let\n b:f32[2] = pjit[name=f jaxpr={ lambda d:f32[2] ; a:f32[2]. let "
                          "b:f32[2] = add a d in (b,) }] a in (b,) }"),
-            "pjit: a jaxpr within an equation has 1 constants, whose values are not in the text, so the program cannot "
+            "pjit: a jaxpr within an equation has 1 constant, whose values are not in the text, so the program cannot "
             "run; export it with its constants hoisted\n"
             "  line 2:2: b:f32[2] = pjit[name=f jaxpr={...}] a");
 }

@@ -86,6 +86,29 @@ TEST(Verify, RefusesWrongTypesWithinABody) {
       << message;
 }
 
+TEST(Verify, ShowsTheLineOfATextAndACaret) {
+  const Source source(
+      "{ lambda ; a:f32[2]. let\n"
+      "  c:f32[2] = jit[\n"
+      "    jaxpr={ lambda ; a:f32[2]. let\n"
+      "      b:f32[3] = sin a\n"
+      "    in (b,) }\n"
+      "  ] a a\n"
+      "in (c,) }",
+      "x.jaxpr");
+  EXPECT_EQ(error_of([&] { verify(parse(source), source); }),
+            "x.jaxpr:4:7: sin: output 0 must be declared f32[2], got f32[3]\n"
+            "        b:f32[3] = sin a\n"
+            "        ^");
+}
+
+TEST(Verify, CountsInTheSingularAndThePlural) {
+  const Source source("{ lambda ; a:f32[2]. let b:f32[2] = jit[jaxpr={ lambda ; a:f32[2]. let in (a,) }] a a in (b,) }",
+                      "text");
+  const std::string message = error_of([&] { verify(parse(source), source); });
+  EXPECT_EQ(message.substr(0, message.find('\n')), "text:1:26: jit: its jaxpr takes 1 input, got 2 operands");
+}
+
 TEST(Verify, RefusesJaxprsThatAreNestedTooDeep) {
   Jaxpr jaxpr = sine();
   for (int i = 0; i < 1001; ++i) {

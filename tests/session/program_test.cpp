@@ -52,7 +52,7 @@ TEST_P(EveryBackend, RunsOnPlainMemory) {
 TEST_P(EveryBackend, BindsConstants) {
   const Program program = Program::parse(with_constant);
   EXPECT_EQ(message([&] { compile(program, {.backend = GetParam()}); }),
-            "<text>: the program has 1 constants whose values are not given; load its .safetensors file "
+            "<text>: the program has 1 constant whose values are not given; load its .safetensors file "
             "(Program::with_data) or give them (Program::with_constants)");
   const Program bound = program.with_constants({Array::of<float>({3}, {10, 20, 30})});
   const auto results = compile(bound, {.backend = GetParam()}).run(std::vector{Array::of<float>({3}, {1, 2, 3})});
@@ -97,7 +97,7 @@ TEST(Program, NamesAbsentFiles) {
 
 TEST(Executable, ChecksInputs) {
   const Executable executable = compile(Program::parse(doubled));
-  EXPECT_EQ(message([&] { executable.run({}); }), "run: the program takes 1 inputs, got 0");
+  EXPECT_EQ(message([&] { executable.run({}); }), "run: the program takes 1 input, got 0");
   EXPECT_EQ(message([&] { executable.run(std::vector{Array::of<float>({2}, {1, 2})}); }),
             "run: input 0 has type f32[3], got f32[2]");
   EXPECT_EQ(message([&] { executable.run(std::vector{Array::of<double>({3}, {1, 2, 3})}); }),
