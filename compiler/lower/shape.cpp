@@ -46,50 +46,74 @@ std::optional<OpId> within(RegionBuilder& builder, OpId op, std::int64_t low, st
   return guard;
 }
 
-/// Joins operands along `axis`: operand k holds [starts[k], starts[k + 1]) of it, with that axis (concatenate) or
-/// without it (stack).
-void join(Lowering& lowering, const Equation& equation, std::size_t axis, bool keep_axis) {
-  const Type& type = lowering.type(equation.outputs[0]);
-  std::vector<Atom> operands;
-  std::vector<std::int64_t> starts;
+/// Consecutive places of the axis along which operands are joined. An array that lacks the axis is one place.
+struct Part {
+  const Atom* literal = nullptr;  ///< else it is the array
+  ArrayId array = 0;
+  std::int64_t extent = 1;
+  bool has_axis = true;
+};
+
+/// Beyond this many, parts are joined by groups first: an element then passes few bounds tests.
+constexpr std::size_t most_parts = 32;
+
+/// The parts side by side along `axis`, in the type's storage form.
+ArrayId join_few(Lowering& lowering, const Type& type, std::size_t axis, std::span<const Part> parts) {
+  std::vector<std::int64_t> ends;
   std::int64_t total = 0;
-  for (const Atom& operand : equation.inputs) {
-    const std::int64_t extent = keep_axis ? lowering.type(operand).shape.at(axis) : 1;
-    if (extent == 0) continue;
-    operands.push_back(operand);
-    starts.push_back(total);
-    total += extent;
-  }
-  if (operands.empty()) return zeros_like(lowering, equation);
-  std::vector<bool> literal;
-  for (const Atom& operand : operands) literal.push_back(std::holds_alternative<ir::Literal>(operand));
-  lowering.define(equation.outputs[0], lowering.generate(storage_shape(type), [&](RegionBuilder& builder, Axes axes) {
+  for (const Part& part : parts) ends.push_back(total += part.extent);
+  Shape shape = storage_shape(type);
+  shape.at(axis) = total;
+  return lowering.generate(shape, [&](RegionBuilder& builder, Axes axes) {
     std::optional<OpId> value;
-    // The last operand stands at the end of the chain; each earlier one replaces it before its own end. One whose
+    // The last part stands at the end of the chain; each earlier one replaces it before its own end. One whose
     // indices do not name the axis can be read anywhere.
-    for (std::size_t k = operands.size(); k-- > 0;) {
-      const std::int64_t end = k + 1 < operands.size() ? starts[k + 1] : total;
-      const bool along = keep_axis && end - starts[k] > 1;
+    for (std::size_t k = parts.size(); k-- > 0;) {
+      const Part& part = parts[k];
+      const std::int64_t start = ends[k] - part.extent;
+      const bool along = part.has_axis && part.extent > 1;
       std::vector<Index> indices;
       for (std::size_t d = 0; d < axes.size(); ++d) {
         if (d != axis) indices.push_back(at(axes[d]));
-        if (d == axis && keep_axis) indices.push_back(along ? at(axes[d], 1, -starts[k]) : fixed(0));
+        if (d == axis && part.has_axis) indices.push_back(along ? at(axes[d], 1, -start) : fixed(0));
       }
-      const auto inside = within(builder, axes[axis], along ? starts[k] : 0, end, total);
-      if (!inside) {
-        value = lowering.element(builder, operands[k], std::move(indices));
-        continue;
-      }
-      const OpId fallback = value ? *value : builder.integer(storage_dtype(type.dtype), 0);
-      if (literal[k]) {
-        value = builder.select(*inside, lowering.element(builder, operands[k], std::move(indices)), fallback);
+      const auto inside = within(builder, axes[axis], along ? start : 0, ends[k], total);
+      if (part.literal != nullptr) {
+        const OpId constant = lowering.element(builder, *part.literal, std::move(indices));
+        value = inside && value ? builder.select(*inside, constant, *value) : constant;
+      } else if (inside) {
+        const OpId fallback = value ? *value : builder.integer(storage_dtype(type.dtype), 0);
+        value = builder.read(lowering.dtype(part.array), part.array, std::move(indices), *inside, fallback);
       } else {
-        const ArrayId array = lowering.array(operands[k]);
-        value = builder.read(lowering.dtype(array), array, std::move(indices), *inside, fallback);
+        value = lowering.read(builder, part.array, std::move(indices));
       }
     }
     return *value;
-  }));
+  });
+}
+
+/// Joins operands along `axis`, which they have (concatenate) or lack (stack).
+void join(Lowering& lowering, const Equation& equation, std::size_t axis, bool keep_axis) {
+  const Type& type = lowering.type(equation.outputs[0]);
+  std::vector<Part> parts;
+  for (const Atom& operand : equation.inputs) {
+    const std::int64_t extent = keep_axis ? lowering.type(operand).shape.at(axis) : 1;
+    if (extent == 0) continue;
+    const bool is_literal = std::holds_alternative<ir::Literal>(operand);
+    parts.push_back({is_literal ? &operand : nullptr, is_literal ? 0 : lowering.array(operand), extent, keep_axis});
+  }
+  if (parts.empty()) return zeros_like(lowering, equation);
+  while (parts.size() > most_parts) {
+    std::vector<Part> groups;
+    for (std::size_t k = 0; k < parts.size(); k += most_parts) {
+      const std::span<const Part> group = std::span(parts).subspan(k, std::min(most_parts, parts.size() - k));
+      std::int64_t extent = 0;
+      for (const Part& part : group) extent += part.extent;
+      groups.push_back({nullptr, join_few(lowering, type, axis, group), extent, true});
+    }
+    parts = std::move(groups);
+  }
+  lowering.define(equation.outputs[0], join_few(lowering, type, axis, parts));
 }
 
 /// Parts of the operand along `axis` from `starts`; `keep_axis`: split, else unstack.

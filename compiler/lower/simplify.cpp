@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "compiler/lower/equation_hash.h"
 #include "ir/prims/parameters.h"
 #include "jaxc/error.h"
 
@@ -163,16 +164,18 @@ class Writer {
       operands.push_back(equation.inputs[k]);
       inputs[k] = body.new_input(original.type(original.inputs[k]));
     };
+    std::unordered_map<std::uint32_t, Atom> known;  // inside, by the variable outside
     for (std::size_t k = 0; k < constants + carries; ++k) {
       if (k >= constants && !unchanged(k - constants)) continue;
-      const bool literal = std::holds_alternative<ir::Literal>(equation.inputs[k]);
-      const auto known = std::find(operands.begin(), operands.end(), equation.inputs[k]);
-      if (literal)
-        inputs[k] = equation.inputs[k];
-      else if (known != operands.end())
-        inputs[k] = body.result().inputs[static_cast<std::size_t>(known - operands.begin())];
-      else
+      inputs[k] = equation.inputs[k];
+      const auto* variable = std::get_if<Variable>(&equation.inputs[k]);
+      if (variable == nullptr) continue;  // a literal
+      if (const auto found = known.find(variable->index); found != known.end()) {
+        inputs[k] = found->second;
+      } else {
         pass(k);
+        known.emplace(variable->index, inputs[k]);
+      }
     }
     std::size_t constant_count = operands.size();
     for (std::size_t k = constants; k < equation.inputs.size(); ++k)
@@ -264,62 +267,65 @@ class Writer {
   std::size_t hoist(Jaxpr& body, Atoms& operands, std::size_t constants) {
     std::vector<std::optional<Atom>> outside(body.variables.size());
     for (std::size_t k = 0; k < constants; ++k) outside[body.inputs[k].index] = operands[k];
-    std::vector<const Equation*> fixed_equations;
+    std::vector<std::size_t> fixed_equations;
     std::vector<bool> fixed_variables(body.variables.size());
     for (std::size_t k = 0; k < constants; ++k) fixed_variables[body.inputs[k].index] = true;
-    for (const Equation& equation : body.equations) {
+    for (std::size_t number = 0; number < body.equations.size(); ++number) {
+      const Equation& equation = body.equations[number];
       bool depends = false;
       for (const Atom& input : equation.inputs)
         if (const auto* variable = std::get_if<Variable>(&input))
           depends = depends || !fixed_variables[variable->index];
       if (depends) continue;
-      fixed_equations.push_back(&equation);
+      fixed_equations.push_back(number);
       for (Variable output : equation.outputs) fixed_variables[output.index] = true;
     }
     // From the last back: wanted are equations that compute from arrays, and what they need.
     std::vector<bool> needed(body.variables.size());
-    std::vector<const Equation*> moved;
+    std::vector<bool> moved(body.equations.size());
     for (auto it = fixed_equations.rbegin(); it != fixed_equations.rend(); ++it) {
-      const Equation& equation = **it;
+      const Equation& equation = body.equations[*it];
       bool wanted = ir::kind(equation.primitive) != Kind::shape && !equation.inputs.empty();
       for (Variable output : equation.outputs) wanted = wanted || needed[output.index];
       if (!wanted) continue;
-      moved.push_back(&equation);
+      moved[*it] = true;
       for (const Atom& input : equation.inputs)
         if (const auto* variable = std::get_if<Variable>(&input)) needed[variable->index] = true;
     }
     std::vector<Variable> inputs;
-    for (auto it = moved.rbegin(); it != moved.rend(); ++it) {
-      Equation copy = **it;
+    Atoms hoisted;
+    std::vector<Equation> kept;
+    for (std::size_t number = 0; number < body.equations.size(); ++number) {
+      const Equation& equation = body.equations[number];
+      // Shape primitives stay in the body too, where they are read in place.
+      const bool computes = ir::kind(equation.primitive) != Kind::shape;
+      if (!moved[number] || !computes) kept.push_back(equation);
+      if (!moved[number]) continue;
+      Equation copy = equation;
       std::vector<Type> types;
       for (Variable output : copy.outputs) types.push_back(body.type(output));
       copy.outputs.clear();
       for (Atom& input : copy.inputs)
         if (const auto* variable = std::get_if<Variable>(&input)) input = outside[variable->index].value();
       const Atoms values = emit(std::move(copy), types);
-      // Shape primitives stay in the body too, where they are read in place.
-      const bool computes = ir::kind((*it)->primitive) != Kind::shape;
       for (std::size_t k = 0; k < values.size(); ++k) {
-        const Variable output = (*it)->outputs[k];
+        const Variable output = equation.outputs[k];
         outside[output.index] = values[k];
         if (!computes) continue;
         inputs.push_back(output);
-        operands.insert(operands.begin() + static_cast<std::ptrdiff_t>(constants + inputs.size() - 1), values[k]);
+        hoisted.push_back(values[k]);
       }
     }
-    std::erase_if(body.equations, [&](const Equation& equation) {
-      return ir::kind(equation.primitive) != Kind::shape &&
-             std::find(moved.begin(), moved.end(), &equation) != moved.end();
-    });
-    body.inputs.insert(body.inputs.begin() + static_cast<std::ptrdiff_t>(constants), inputs.begin(), inputs.end());
+    body.equations = std::move(kept);
+    const auto place = static_cast<std::ptrdiff_t>(constants);
+    operands.insert(operands.begin() + place, hoisted.begin(), hoisted.end());
+    body.inputs.insert(body.inputs.begin() + place, inputs.begin(), inputs.end());
     return inputs.size();
   }
 
   /// Appends the equation, or finds an equal one.
   Atoms emit(Equation equation, const std::vector<Type>& types) {
-    std::size_t hash = static_cast<std::size_t>(equation.primitive);
-    for (const Atom& input : equation.inputs)
-      if (const auto* variable = std::get_if<Variable>(&input)) hash = hash * 1000003 + variable->index;
+    const std::size_t hash = hash_of(equation);
     auto [first, last] = known_.equal_range(hash);
     for (auto it = first; it != last; ++it) {
       const Equation& earlier = result_.equations[it->second];

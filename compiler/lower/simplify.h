@@ -13,7 +13,7 @@ namespace jaxc::compiler {
 /// scalars of literals folded, values that a scan does not change moved to its constants, equations of a scan's
 /// body that depend on its constants only moved out when they compute, and everything unused dropped, unused
 /// carries and outputs of scans included. Scans get num_consts and num_carry. Throws Error when inlining
-/// gives more than a million equations.
+/// gives more than 200,000 equations.
 ir::Jaxpr simplify(const ir::Jaxpr& jaxpr);
 
 /// The atoms that an equation's outputs equal, when they are known without computing arrays: an operand, or a

@@ -36,25 +36,32 @@ std::vector<std::int64_t> radices(std::int64_t n) {
   return factors;
 }
 
-// The transform of a power of two of numbers, by halves.
+// The transform of `count` numbers, a power of two, each `stride` after the last. roots[k] = exp(-2 pi i k / n), where
+// n = count * stride.
+void transform(const Complex* values, std::size_t stride, std::size_t count, const std::vector<Complex>& roots,
+               Complex* result) {
+  if (count == 1) {
+    *result = *values;
+    return;
+  }
+  const std::size_t half = count / 2;
+  transform(values, 2 * stride, half, roots, result);
+  transform(values + stride, 2 * stride, half, roots, result + half);
+  for (std::size_t k = 0; k < half; ++k) {
+    const Complex even = result[k];
+    const Complex turned = roots[k * stride] * result[k + half];
+    result[k] = even + turned;
+    result[k + half] = even - turned;
+  }
+}
+
+// The transform of a power of two of numbers.
 std::vector<Complex> transformed(const std::vector<Complex>& values) {
-  const std::size_t half = values.size() / 2;
-  if (half == 0) return values;
-  std::vector<Complex> even(half);
-  std::vector<Complex> odd(half);
-  for (std::size_t k = 0; k < half; ++k) {
-    even[k] = values[2 * k];
-    odd[k] = values[2 * k + 1];
-  }
-  even = transformed(even);
-  odd = transformed(odd);
+  const auto count = static_cast<std::int64_t>(values.size());
+  std::vector<Complex> roots;
+  for (std::int64_t k = 0; k < count / 2; ++k) roots.push_back(root_of_unity(-k, count));
   std::vector<Complex> result(values.size());
-  for (std::size_t k = 0; k < half; ++k) {
-    const Complex turned =
-        root_of_unity(-static_cast<std::int64_t>(k), static_cast<std::int64_t>(values.size())) * odd[k];
-    result[k] = even[k] + turned;
-    result[k + half] = even[k] - turned;
-  }
+  transform(values.data(), 1, values.size(), roots, result.data());
   return result;
 }
 
