@@ -94,7 +94,9 @@ void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::siz
   // One row of lanes reads a matrix once, in long pieces of its rows. Without lanes among the blocks' axes, several
   // chains take the registers that a wider block would.
   const bool one_row = reduced - depth == 1 && plan_.axes[axis].schedule == ir::Schedule::lanes;
-  const std::size_t wanted = one_row ? accumulator_limit : 4;
+  std::size_t wanted = one_row ? accumulator_limit : 4;
+  // Rows of lanes: six rows share what is loaded of a matrix, and four vectors what is loaded of a row.
+  if (plan_.axes[axis].schedule != ir::Schedule::lanes && lane_axes(false).size() == 1) wanted = 6;
   const std::size_t size = std::min(wanted, full);
   Block& block = blocks_[axis];
   const std::size_t groups = full / size;

@@ -8,6 +8,7 @@
 
 #include "compiler/lower/renumber.h"
 #include "compiler/lower/substitute.h"
+#include "compiler/plan/schedule.h"
 #include "compiler/scalar/library.h"
 #include "ir/region_builder.h"
 
@@ -27,6 +28,7 @@ using ir::RegionBuilder;
 using ir::ScalarOp;
 
 constexpr std::size_t largest_body = 600;
+constexpr std::int64_t least_points = 4096;  ///< of nests whose memory traffic counts
 
 /// What a nest's expression costs at one point.
 struct Cost {
@@ -54,7 +56,6 @@ std::int64_t point_count(const Nest& nest) {
 /// readers can take in; nothing for other nests.
 std::optional<Nest> written_out(const Nest& nest) {
   constexpr std::int64_t most_terms = 4;
-  constexpr std::int64_t least_points = 4096;
   const ir::Reduction& fold = *nest.reduction;
   if (fold.merge != Opcode::add || fold.initial.size() != 1 || fold.initial[0].bits != 0) return std::nullopt;
   Nest result;
@@ -106,6 +107,7 @@ class Fusion {
     count(program_.body);
     block(program_.body, 0);
     drop_dead_nodes(program_);
+    restore_reshapes();
     sink_views(program_);
     renumber(program_);
     return std::move(program_);
@@ -129,6 +131,27 @@ class Fusion {
       }
     }
     for (ArrayId result : block.results) ++held_[result];
+  }
+
+  /// A large nest outside of loops that only renames elements, in their order, moves nothing as a reshape.
+  void restore_reshapes() {
+    for (Node& node : program_.body.nodes) {
+      const auto* nest = std::get_if<Nest>(&node.kind);
+      if (nest == nullptr || nest->reduction || nest->outputs.size() != 1 || nest->outputs[0].base) continue;
+      const ScalarOp& value = nest->body.ops[nest->body.results[0]];
+      if (value.opcode != Opcode::read || !value.arguments.empty()) continue;
+      const ArrayId result = nest->outputs[0].result;
+      const Shape& from = program_.arrays[value.array].shape;
+      const Shape& to = program_.arrays[result].shape;
+      bool same = element_count(from) == element_count(to) && element_count(to) >= least_points;
+      for (const Index& index : value.indices) same = same && index.offset == 0;
+      for (const Index& index : nest->outputs[0].indices) same = same && index.offset == 0;
+      for (std::uint64_t axis = 0; same && axis < nest->axes.size(); ++axis) {
+        const auto read = address_stride(nest->body, value.indices, from, axis);
+        same = read && read == address_stride(nest->body, nest->outputs[0].indices, to, axis);
+      }
+      if (same) node.kind = ir::Reshape{value.array, result};
+    }
   }
 
   void block(Block& block, int loop) {
