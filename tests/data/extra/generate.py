@@ -274,5 +274,5 @@ def joining():
 
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
-                  row_loops):
+                  row_loops, joining):
         write()
