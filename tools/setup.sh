@@ -8,7 +8,7 @@ packages=(
   ca-certificates git cmake ninja-build ccache g++ python3-venv
   clang-19 clang-format-19 clang-tidy-19 lld-19 llvm-19-dev libclang-rt-19-dev
   libzstd-dev libxml2-dev zlib1g-dev
-  libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev libbenchmark-dev
+  libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
   libhwy-dev
   glslang-dev spirv-tools libvulkan-dev vulkan-validationlayers mesa-vulkan-drivers
 )
