@@ -64,11 +64,15 @@ Number ComplexCode::binary_logarithm(Number a) {
   return {mul(value.real, scale), mul(value.imaginary, scale)};
 }
 
-// 1 / (1 + exp(-a)), or exp a / (1 + exp a) where that would overflow.
+// 1 / (1 + exp(-a)), or exp a / (1 + exp a) where that would overflow. Near the poles, where exp(x + i y) is near -1,
+// 1 + exp(x) cos y = 2 cos(y / 2)^2 + expm1(x) cos y.
 Number ComplexCode::logistic(Number a) {
   const OpId left = less(a.real, number(0));
-  const Number power = exponential(select(left, a, negative(a)));
-  return quotient(select(left, power, one()), sum(one(), power));
+  const Number exponent = select(left, a, negative(a));
+  const Number power = exponential(exponent);
+  const OpId half = call("cos", {mul(number(0.5), exponent.imaginary)});
+  const OpId rest = mul(call("expm1", {exponent.real}), call("cos", {exponent.imaginary}));
+  return quotient(select(left, power, one()), {add(mul(number(2), mul(half, half)), rest), power.imaginary});
 }
 
 Number ComplexCode::log_add_exp(Number a, Number b) {

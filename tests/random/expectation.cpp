@@ -22,6 +22,7 @@ namespace {
 constexpr int runs = 5;
 constexpr double usual_amplitude = 4;  ///< units in the last place
 constexpr double special_amplitude = 64;
+constexpr double derivative_amplitude = 256;  ///< derivatives of incomplete gamma functions cancel
 
 bool is_inexact(DType dtype) {
   return is_floating(dtype) || is_complex(dtype);
@@ -107,14 +108,15 @@ double amplitude(Primitive primitive) {
     case Primitive::polygamma:
     case Primitive::igamma:
     case Primitive::igammac:
-    case Primitive::igamma_grad_a:
-    case Primitive::random_gamma_grad:
     case Primitive::regularized_incomplete_beta:
     case Primitive::zeta:
     case Primitive::bessel_i0e:
     case Primitive::bessel_i1e:
     case Primitive::erf_inv:
       return special_amplitude;
+    case Primitive::igamma_grad_a:
+    case Primitive::random_gamma_grad:
+      return derivative_amplitude;
     default:
       return usual_amplitude;
   }
@@ -126,17 +128,25 @@ class Perturbation final : public compiler::EvaluateObserver {
   explicit Perturbation(std::uint64_t seed) : random_(seed) {}
 
   void before(const ir::Equation& equation, std::vector<Array>& operands) override {
+    floor_.clear();
+    if (equation.primitive == Primitive::lgamma || equation.primitive == Primitive::digamma)
+      for (double value : load<double>(operands[0])) floor_.push_back(value < 0 ? 1 : 0);
     const Kind kind = ir::kind(equation.primitive);
     const bool folds = kind == Kind::reduce || kind == Kind::cumulative || kind == Kind::window ||
                        kind == Kind::contract || kind == Kind::routine || kind == Kind::index;
     if (!folds || is_exact(equation.primitive)) return;
     decided_ = decided_by_order(equation, operands[0]);
+    folds_ = true;
     for (Array& operand : operands) move(operand, usual_amplitude);
   }
 
   void after(const ir::Equation& equation, std::vector<Array>& results) override {
     if (is_exact(equation.primitive)) return;
     for (Array& result : results) move(result, amplitude(equation.primitive));
+    if (folds_)
+      for (Array& result : results) flip_zeros(result);
+    folds_ = false;
+    floor_.clear();
     if (decided_) scatter(results[0], *decided_);
     decided_.reset();
   }
@@ -154,7 +164,19 @@ class Perturbation final : public compiler::EvaluateObserver {
       return;
     }
     auto values = load<double>(array);
-    for (double& value : values) value += value * size * random_.uniform(-1, 1);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double length = floor_.empty() ? std::fabs(values[i]) : std::max(std::fabs(values[i]), floor_[i]);
+      values[i] += length * size * random_.uniform(-1, 1);
+    }
+    array = compiler::store(array.type(), values);
+  }
+
+  /// The sign of a sum that is zero depends on how it is added up.
+  void flip_zeros(Array& array) {
+    if (!is_floating(array.type().dtype)) return;
+    auto values = load<double>(array);
+    for (double& value : values)
+      if (value == 0) value = random_.chance(0.5) ? -0.0 : 0.0;
     array = compiler::store(array.type(), values);
   }
 
@@ -175,6 +197,8 @@ class Perturbation final : public compiler::EvaluateObserver {
   }
 
   Random random_;
+  bool folds_ = false;         ///< the equation between `before` and `after` adds elements up
+  std::vector<double> floor_;  ///< where lgamma and digamma oscillate: the least size that errors are relative to
   std::optional<std::vector<bool>> decided_;  ///< of the fold between `before` and `after`
 };
 

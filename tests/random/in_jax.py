@@ -284,6 +284,8 @@ def select_and_scatter_add(p, operands):
 
 def scatter(apply_to):
     def run(p, operands):
+        if operands[1].shape[-1] == 0:
+            raise NotImplementedError("XLA drops updates whose index vectors are empty")
         options = {k: p[k] for k in ("indices_are_sorted", "unique_indices", "mode")}
         if p["mode"] == lax.GatherScatterMode.PROMISE_IN_BOUNDS:
             options["mode"] = lax.GatherScatterMode.CLIP  # as jaxc keeps the promise
