@@ -77,7 +77,7 @@ struct NestPlan {
   std::optional<Split> split;      ///< CPU, outside loops
 };
 
-enum class LoopPath : std::uint8_t { fused, registers, workgroup, prefix, stepped };
+enum class LoopPath : std::uint8_t { fused, registers, workgroup };
 
 /// How a carry moves from `next` to the following `argument`.
 enum class CarryMode : std::uint8_t {

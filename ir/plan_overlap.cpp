@@ -64,6 +64,7 @@ class OverlapVerifier {
     const std::size_t count = program.arrays.size();
     defined_.assign(count, never);
     last_.assign(count, never);
+    traded_until_.assign(count, never);
     loops_of_.resize(count);
     spans_.resize(program.node_count);
   }
@@ -174,8 +175,12 @@ class OverlapVerifier {
       const Carry& carry = loop.carries[k];
       use(carry.next, at.end - 1);
       if (schedule.carries[k] == CarryMode::doubled) {
+        // Both buffers are taken throughout. Arrays of one buffer trade places together, so that among themselves
+        // they meet as in a step without trade.
         use(carry.argument, at.end - 1);
+        traded_until_[carry.next] = defined_[carry.next];
         defined_[carry.next] = std::min(defined_[carry.next], at.begin + 1);
+        write(carry.argument, at.end - 1, node, true);
       } else {
         move(carry.next, carry.argument, at.end - 1, node);
       }
@@ -264,6 +269,8 @@ class OverlapVerifier {
 
   void check(const Write& write, ArrayId other) const {
     if (other == write.array || last_[other] < write.until) return;
+    const bool trade = write.moment < traded_until_[other];
+    if (trade && plan_.placements[other].buffer == plan_.placements[write.array].buffer) return;
     const Footprint& mine = placed_[write.array].bytes;
     const Footprint& theirs = placed_[other].bytes;
     if (mine.high <= mine.low || theirs.high <= theirs.low) return;
@@ -304,6 +311,7 @@ class OverlapVerifier {
   Footprints footprints_;
   std::vector<Moment> defined_;                ///< by ArrayId
   std::vector<Moment> last_;                   ///< by ArrayId
+  std::vector<Moment> traded_until_;           ///< by ArrayId: before it, a doubled carry's next is its buffer alone
   std::vector<std::vector<NodeId>> loops_of_;  ///< by ArrayId: the loops around its assignment
   std::vector<Span> spans_;                    ///< by NodeId
   std::vector<NodeId> loops_;

@@ -55,10 +55,6 @@ std::string_view name(LoopPath path) {
       return "registers";
     case LoopPath::workgroup:
       return "workgroup";
-    case LoopPath::prefix:
-      return "prefix";
-    case LoopPath::stepped:
-      return "stepped";
   }
   return "";
 }

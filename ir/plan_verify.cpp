@@ -153,12 +153,18 @@ class PlanVerifier {
       if (schedule.carries[k] == CarryMode::in_place)
         require(same_place(program_, plan_, carry.argument, carry.next), node, "a carry in place has one place");
       if (schedule.carries[k] == CarryMode::doubled)
-        require(argument != next && plan_.buffers[argument].storage == plan_.buffers[next].storage &&
+        require(argument != next && is_like(plan_.buffers[argument].storage, plan_.buffers[next].storage) &&
                     plan_.buffers[argument].bytes == plan_.buffers[next].bytes &&
                     plan_.placements[carry.argument].offset == plan_.placements[carry.next].offset &&
                     plan_.placements[carry.argument].strides == plan_.placements[carry.next].strides,
                 node, "a doubled carry has two like buffers");
     }
+  }
+
+  // Whether buffers may trade places: a call's own memory and the caller's are alike.
+  static bool is_like(Storage left, Storage right) {
+    const auto addressed = [](Storage storage) { return storage == Storage::scratch || storage == Storage::output; };
+    return left == right || (addressed(left) && addressed(right));
   }
 
   const Program& program_;

@@ -30,6 +30,8 @@ std::vector<Stage> stages(const std::string& stage, Backend backend) {
 }
 
 void explain(const Executable& executable) {
+  const MemoryReport memory = executable.memory();
+  fmt::print("memory: {} bytes planned, at most {} live at one time\n", memory.planned, memory.live);
   if (executable.loops().empty()) fmt::print("no loops\n");
   for (const LoopReport& loop : executable.loops())
     fmt::print("{:{}}{} (line {}): {}: {}\n", "", 2 * loop.depth, loop.primitive, loop.line, loop.path, loop.reason);

@@ -16,7 +16,7 @@ void BackendOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   command.add_flag("--validate", validate, "run the GPU under the Khronos validation layers");
   command.add_option("--require-path", require_path, "fail unless every outermost loop takes this path")
-      ->check(CLI::IsMember({"fused", "registers", "workgroup", "prefix", "stepped"}));
+      ->check(CLI::IsMember({"fused", "registers", "workgroup"}));
   command
       .add_option("--threefry-partitionable", threefry,
                   "JAX's flag of that name; by default what the data file says, else true")

@@ -249,6 +249,7 @@ void Interpreter::store(const Nest& nest, const NestCode& code, std::size_t outp
     value = frame_[store.combine->results[0]];
   }
   memory_.write(place, number, value);
+  if (options_.work != nullptr) ++options_.work->stored;
   std::vector<bool>& stored = stored_[output];
   if (stored.empty()) return;
   if (stored[static_cast<std::size_t>(element)])
@@ -293,6 +294,7 @@ void Interpreter::run_moves(std::span<const Move> moves) {
     visit(move, [&](std::int64_t number) {
       values.push_back(memory_.read(move.from, offset(number, move.from_shape, move.from)));
     });
+  if (options_.work != nullptr) options_.work->moved += std::ssize(values);
   auto value = values.begin();
   for (const Move& move : moves)
     visit(move, [&](std::int64_t number) { memory_.write(move.to, offset(number, move.to_shape, move.to), *value++); });

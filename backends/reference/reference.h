@@ -12,6 +12,12 @@
 
 namespace jaxc::reference {
 
+/// What runs have done.
+struct Work {
+  std::int64_t stored = 0;  ///< elements that nests stored
+  std::int64_t moved = 0;   ///< elements that were copied because two arrays lie in different places
+};
+
 struct Options {
   /// Decides the order of parallel points and lanes, and the grouping of reductions that merge.
   std::uint64_t seed = 0;
@@ -19,6 +25,8 @@ struct Options {
   bool check_races = true;
   /// Reports a read that finds another value than its array's: a plan that reuses memory too early.
   bool check_placement = true;
+  /// Where to add the work of the run; null: nowhere.
+  Work* work = nullptr;
 };
 
 /// A Program made ready to run. Immutable: several threads may run it at once.

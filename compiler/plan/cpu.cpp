@@ -10,6 +10,7 @@
 #include "compiler/plan/cpu_lanes.h"
 #include "compiler/plan/cpu_routines.h"
 #include "compiler/plan/cpu_threads.h"
+#include "compiler/plan/double_carries.h"
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
 #include "compiler/plan/schedule.h"
@@ -69,6 +70,8 @@ class CpuPlanner {
     }
     // A library reads its inputs and writes its outputs in any order.
     for (const auto& [node, routine] : plan_.routines) keep_throughout(live.moments[node], classes);
+    const auto in_memory = [&](ArrayId array) { return lanes_of_[array] == 0 && !is_small(array); };
+    const auto doubled = double_carries(program_, live, in_memory, classes);
     std::int64_t stack = 0;
     const auto choose = [&](std::uint32_t k) { return choose_storage(live, classes, k, stack); };
     place_arrays(program_, classes, choose, plan_);
@@ -85,6 +88,8 @@ class CpuPlanner {
         for (const ir::Carry& carry : loop->carries)
           loop_plan.carries.push_back(classes.same(carry.next, carry.argument) ? ir::CarryMode::in_place
                                                                                : ir::CarryMode::copied);
+        if (const auto found = doubled.find(node.id); found != doubled.end())
+          for (std::size_t k : found->second) loop_plan.carries[k] = ir::CarryMode::doubled;
       }
     });
     return std::move(plan_);
@@ -267,7 +272,11 @@ class CpuPlanner {
     plan_.loops[id].reason = "all steps run in one native function";
     const bool outermost = depth == 0;
     if (outermost) {
-      if (auto lanes = cpu_lanes(program_, node, {options_.vector_bits, options_.private_bytes})) {
+      CpuLaneChoice choice = choose_cpu_lanes(program_, node, {options_.vector_bits, options_.private_bytes});
+      if (!choice.lanes) {
+        plan_.loops[id].reason = fmt::format("all steps run in one native function; no lanes: {}", choice.refusal);
+      } else {
+        std::optional<CpuLanes>& lanes = choice.lanes;
         plan_.loops[id].reason =
             fmt::format("all steps run in one native function; lanes: {} elements do not interact, {} a vector",
                         print(lanes->axes), lanes->width);

@@ -1,9 +1,12 @@
 // Weighs lanes by what one lane computes, moves and keeps in a step.
 #include "compiler/plan/cpu_lanes.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "compiler/plan/schedule.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler {
 
@@ -14,6 +17,8 @@ using ir::Block;
 using ir::Loop;
 using ir::Nest;
 using ir::Node;
+using ir::saturated_product;
+using ir::unlimited;
 
 // Scalar operations that a lane makes for each element that it reads from or adds to a stacked array: below this,
 // memory bounds the loop, and whole rows are what memory likes.
@@ -23,27 +28,34 @@ constexpr std::int64_t assumed_steps = 16;
 // Steps that keep little in registers are chains of dependent operations: several vectors take turns.
 constexpr std::int64_t interleaved_vectors = 4;
 constexpr std::int64_t interleaved_bytes = 48;
-constexpr std::int64_t unlimited = std::int64_t{1} << 40;
 
 class LaneChoice {
  public:
   LaneChoice(const ir::Program& program, const Node& node, const CpuLaneLimits& limits)
       : program_(program), node_(node), loop_(std::get<Loop>(node.kind)), limits_(limits) {}
 
-  std::optional<CpuLanes> choose() {
+  CpuLaneChoice choose() {
+    const auto refuse = [](std::string reason) { return CpuLaneChoice{std::nullopt, std::move(reason)}; };
     std::optional<IndependentAxes> found = independent_axes(program_, node_);
-    if (!found) return std::nullopt;
+    if (!found) return refuse("elements interact");
     axes_ = std::move(*found);
     measure_arrays();
     const auto width = limits_.vector_bits / (8 * widest_);
-    if (!possible_ || private_bytes_ > limits_.private_bytes || !put_vector_axis_last(width)) return std::nullopt;
+    if (!obstacle_.empty()) return refuse(std::string(obstacle_));
+    if (private_bytes_ > limits_.private_bytes)
+      return refuse(
+          fmt::format("a step of one element takes {} bytes, of at most {}", private_bytes_, limits_.private_bytes));
+    if (!put_vector_axis_last(width)) return refuse(fmt::format("no axis fills the {} lanes of a vector", width));
     const std::int64_t work = operations(loop_.body, true);
-    if (work > 2 * operations(loop_.body, false)) return std::nullopt;  // lanes would repeat most of it
-    if (work < operations_per_moved_element * moved_) return std::nullopt;
-    const bool interleaved = private_bytes_ <= interleaved_bytes && axes_.extents.back() >= interleaved_vectors * width;
+    if (work > 2 * operations(loop_.body, false)) return refuse("each would repeat most of a step");
+    if (work < operations_per_moved_element * moved_)
+      return refuse(
+          fmt::format("a step of one element is {} operations on {} elements moved, bounded by memory", work, moved_));
     const std::int64_t steps = loop_.condition ? assumed_steps : loop_.trip_count;
-    const std::int64_t all_steps = steps > 0 && work > unlimited / steps ? unlimited : work * steps;
-    return CpuLanes{std::move(axes_), static_cast<int>(interleaved ? interleaved_vectors * width : width), all_steps};
+    const std::int64_t all_steps = saturated_product(work, steps);
+    const bool interleaved = private_bytes_ <= interleaved_bytes && axes_.extents.back() >= interleaved_vectors * width;
+    return {CpuLanes{std::move(axes_), static_cast<int>(interleaved ? interleaved_vectors * width : width), all_steps},
+            {}};
   }
 
  private:
@@ -62,7 +74,7 @@ class LaneChoice {
   /// Elements of an array that one lane has.
   std::int64_t elements(ArrayId array) const {
     std::int64_t count = 1;
-    for (std::int64_t extent : program_.arrays[array].shape) count = std::min(unlimited, count * extent);
+    for (std::int64_t extent : program_.arrays[array].shape) count = saturated_product(count, extent);
     const auto found = axes_.dimensions.find(array);
     if (found == axes_.dimensions.end()) return count;
     for (std::size_t axis = 0; axis < axes_.extents.size(); ++axis)
@@ -73,11 +85,13 @@ class LaneChoice {
   void measure_arrays() {
     const auto keep = [&](ArrayId array) {
       const auto bytes = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
-      private_bytes_ = std::min(unlimited, private_bytes_ + bytes * elements(array));
+      private_bytes_ = std::min(unlimited, private_bytes_ + saturated_product(bytes, elements(array)));
       if (varies(array)) widest_ = std::max(widest_, bytes);
     };
     // Every lane follows the same path: conditions and branches must not differ between them.
-    const auto same = [&](ArrayId array) { possible_ = possible_ && !varies(array); };
+    const auto same = [&](ArrayId array) {
+      if (varies(array)) obstacle_ = "elements take different paths";
+    };
     if (loop_.condition) same(loop_.condition->results[0]);
     for (const ir::Carry& carry : loop_.carries) keep(carry.argument);
     const auto visit = [&](const Node& node) {
@@ -88,7 +102,8 @@ class LaneChoice {
       } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
         same(branch->index);
       } else if (const auto* nest = std::get_if<Nest>(&node.kind)) {
-        for (const ir::Axis& axis : nest->axes) possible_ = possible_ && axis.extent > 0;
+        for (const ir::Axis& axis : nest->axes)
+          if (axis.extent == 0) obstacle_ = "arrays are empty";
       }
     };
     ir::visit_nodes(loop_.body, visit);
@@ -97,7 +112,7 @@ class LaneChoice {
       if (varies(input.argument)) moved_ += elements(input.argument);
     for (const ir::StackedOutput& output : loop_.outputs) {
       moved_ += elements(output.value);
-      possible_ = possible_ && varies_along_all(output.value);
+      if (!varies_along_all(output.value)) obstacle_ = "elements share a stacked result";
     }
   }
 
@@ -146,12 +161,12 @@ class LaneChoice {
         for (std::size_t axis = 0; axis < nest->axes.size(); ++axis) {
           const bool lane = shared_out && std::find(found->second.begin(), found->second.end(),
                                                     static_cast<int>(axis)) != found->second.end();
-          if (!lane) points = std::min(unlimited, points * nest->axes[axis].extent);
+          if (!lane) points = saturated_product(points, nest->axes[axis].extent);
         }
-        total = std::min(unlimited, total + points * operations(nest->body));
+        total = std::min(unlimited, total + saturated_product(points, operations(nest->body)));
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         const std::int64_t steps = loop->condition ? assumed_steps : loop->trip_count;
-        total = std::min(unlimited, total + steps * operations(loop->body, repeated));
+        total = std::min(unlimited, total + saturated_product(steps, operations(loop->body, repeated)));
       } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) total += operations(inner, repeated);
       } else if (const auto* routine = std::get_if<ir::Routine>(&node.kind)) {
@@ -169,12 +184,12 @@ class LaneChoice {
   std::int64_t private_bytes_ = 0;
   std::int64_t widest_ = 1;
   std::int64_t moved_ = 0;
-  bool possible_ = true;
+  std::string_view obstacle_;  ///< why there can be no lanes; empty: none was found
 };
 
 }  // namespace
 
-std::optional<CpuLanes> cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits) {
+CpuLaneChoice choose_cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits) {
   return LaneChoice(program, loop, limits).choose();
 }
 

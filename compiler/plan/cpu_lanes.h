@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "compiler/plan/independent_axes.h"
 #include "ir/program.h"
@@ -15,13 +16,19 @@ struct CpuLaneLimits {
   std::int64_t private_bytes = 2048;  ///< of all arrays of a step, for one lane
 };
 
-/// The independent axes of a loop, the one that fills the lanes last, and how many lanes; nothing where running the
-/// steps of all elements together is as good: where a step does little with what it moves, or holds too much.
+/// The independent axes of a loop, the one that fills the lanes last, and how many lanes.
 struct CpuLanes {
   IndependentAxes axes;
   int width = 1;
   std::int64_t operations = 0;  ///< of one vector of lanes in all steps
 };
-std::optional<CpuLanes> cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits);
+
+/// Lanes, or why there are none: where running the steps of all elements together is as good, because a step does
+/// little with what it moves, or holds too much.
+struct CpuLaneChoice {
+  std::optional<CpuLanes> lanes;
+  std::string refusal;
+};
+CpuLaneChoice choose_cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits);
 
 }  // namespace jaxc::compiler

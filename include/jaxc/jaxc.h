@@ -99,6 +99,12 @@ struct LoopReport {
   std::string reason;
 };
 
+/// Memory of one run in bytes, its inputs, outputs and constants left out.
+struct MemoryReport {
+  std::int64_t planned = 0;  ///< what the plan sets aside
+  std::int64_t live = 0;     ///< the largest set of values that are needed at one time: no plan can do with less
+};
+
 /// A form that the compiler can show.
 enum class Stage : std::uint8_t { jaxpr, simplified, program, plan, llvm, assembly, spirv };
 /// "jaxpr", "simplified", "program", "plan", "llvm", "asm", "spirv".
@@ -128,6 +134,8 @@ class Executable {
   const std::vector<Type>& outputs() const;
   Backend backend() const;
   const std::vector<LoopReport>& loops() const;
+  /// Zero where there is no plan, as in the evaluator.
+  MemoryReport memory() const;
   /// The steps of the compiler in order; a program from the cache took "read cache" and "link".
   const std::vector<PassTime>& compile_times() const;
   /// Runs on arrays. Throws Error when their number or types do not match.

@@ -116,6 +116,9 @@ Backend Executable::backend() const {
 const std::vector<LoopReport>& Executable::loops() const {
   return state_->runner->loops;
 }
+MemoryReport Executable::memory() const {
+  return state_->runner->memory();
+}
 const std::vector<PassTime>& Executable::compile_times() const {
   return state_->runner->times;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/plan/memory_use.h"
 #include "ir/printer.h"
 #include "ir/source.h"
 
@@ -80,6 +81,11 @@ std::string CompiledRunner::dump(Stage stage) const {
     default:
       return dump_own(stage);
   }
+}
+
+MemoryReport CompiledRunner::memory() const {
+  const compiler::MemoryUse use = compiler::memory_use(compilation().program, compilation().plan);
+  return {use.planned, use.live};
 }
 
 void CompiledRunner::refuse(Backend backend, Stage stage) {

@@ -17,6 +17,7 @@ class CompiledRunner : public Runner {
   CompiledRunner(const Request& request, Planner plan);
 
   std::string dump(Stage stage) const final;
+  MemoryReport memory() const final;
 
  protected:
   /// For a program whose code and loops are known: the pipeline runs when a form is asked for.

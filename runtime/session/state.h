@@ -35,6 +35,7 @@ class Runner {
   virtual void run(std::span<const void* const> inputs, std::span<void* const> outputs) const = 0;
   /// The backend's own forms (llvm, asm, spirv). Throws Error for others.
   virtual std::string dump(Stage stage) const = 0;
+  virtual MemoryReport memory() const { return {}; }
 
   virtual std::vector<StepTime> profile() const { return {}; }
 

@@ -157,6 +157,7 @@ TEST_F(Command, DumpShowsEveryStage) {
   for (const char* pass : {"simplify", "lower", "fuse", "contract", "plan"})
     EXPECT_NE(passes.output.find(std::string("==== ") + pass + ": "), std::string::npos) << pass;
   const Outcome explained = jaxc("dump " + conformance + "scan_nested.jaxpr --explain");
+  EXPECT_NE(explained.output.find("memory: "), std::string::npos);
   EXPECT_NE(explained.output.find("scan (line"), std::string::npos);
   EXPECT_NE(explained.output.find("fused"), std::string::npos);
 }
