@@ -191,7 +191,7 @@ class _Builder:
                               "remove the effect")
         if name in PASSED_THROUGH:
             return operands
-        if name not in KNOWN:
+        if name not in KNOWN and name not in _REWRITES:
             return self.expand(equation, operands)
         rewrite = _REWRITES.get(name, _Builder.plain)
         return rewrite(self, name, dict(equation.params), operands, equation.outvars)
@@ -210,6 +210,11 @@ class _Builder:
         results = self.inline(body, constants_of(expansion), dict(zip(body.invars, variables)))
         self.converter.leave()
         return results
+
+    def nothing_yet(self, name, parameters, operands, outvars):
+        """A scalar that is overwritten before it is read: zero, as in JAX's own lowering."""
+        aval = outvars[0].aval
+        return [self.constant(numpy.zeros((), aval.dtype), aval)]
 
     def plain(self, name, parameters, operands, outvars):
         """An equation whose jaxprs, if any, take no operands of the equation."""
@@ -305,8 +310,9 @@ _REWRITES = {
     "associative_scan": _Builder.associative_scan,
     "custom_linear_solve": _Builder.linear_solve,
     "platform_index": _Builder.platform_index,
+    "empty2": _Builder.nothing_yet,
 }
-_WITH_BODIES = frozenset(_REWRITES)
+_WITH_BODIES = frozenset(_REWRITES) - {"empty2"}
 
 
 def _with_hoisted(program, union):

@@ -51,6 +51,21 @@ def test_while_loops(tmp_path, kind, agree):
     agree(tmp_path / "f")
 
 
+@pytest.mark.parametrize("kind", ["checkpointed", "bounded"])
+def test_gradients_of_while_loops(tmp_path, kind, agree):
+    def f(x):
+        def step(state):
+            count, y, rows = state
+            y = y * 1.1 + 0.1
+            return count + 1, y, rows.at[count].set(y)
+
+        return internal.while_loop(lambda state: state[0] < 9, step, (0, x, jnp.zeros((16, 2))), max_steps=16, kind=kind,
+                                   buffers=lambda state: state[2])[2]
+
+    export(jax.grad(lambda x: jnp.sum(f(x) ** 2)), jnp.ones(2), path=tmp_path / "f")
+    agree(tmp_path / "f")
+
+
 def test_names_of_values_are_dropped(tmp_path):
     from jax.ad_checkpoint import checkpoint_name
 
