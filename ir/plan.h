@@ -94,9 +94,11 @@ struct LoopPlan {
   std::vector<std::int64_t> lane_extents;
   int lane_width = 1;         ///< CPU: vector lanes; GPU: 1
   bool lane_threads = false;  ///< lanes are also split over threads (CPU) or the grid (GPU)
-  std::int64_t lane_run = 0;  ///< CPU, in threads: vectors of lanes (positions of the outermost lane axis) a run
-  bool unrolled = false;      ///< straight-line code, one copy a step
-  std::int64_t chunk = 0;     ///< GPU: steps a dispatch; 0: all
+  /// CPU, in threads: how many vectors of lanes (positions of the outermost lane axis, or steps of a loop without
+  /// lanes whose steps are independent) a thread takes at a time.
+  std::int64_t lane_run = 0;
+  bool unrolled = false;   ///< straight-line code, one copy a step
+  std::int64_t chunk = 0;  ///< GPU: steps a dispatch; 0: all
 };
 
 enum class RoutinePath : std::uint8_t {

@@ -103,6 +103,7 @@ std::string text(const LoopPlan& loop) {
   std::string result = fmt::format("{}", name(loop.path));
   if (!loop.reason.empty()) result += fmt::format(" ({})", loop.reason);
   for (CarryMode mode : loop.carries) result += fmt::format(" {}", name(mode));
+  if (loop.lane_extents.empty() && loop.lane_threads) result += fmt::format("; steps in threads by {}", loop.lane_run);
   if (!loop.lane_extents.empty())
     result += fmt::format("; lanes {} by {}{}", fmt::join(loop.lane_extents, " x "), loop.lane_width,
                           loop.lane_threads ? fmt::format(", in threads by {}", loop.lane_run) : "");

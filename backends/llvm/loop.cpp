@@ -16,8 +16,9 @@ constexpr std::int64_t exchange_limit = 1 << 16;
 /// Emits the steps of one loop; lives while the loop is emitted.
 class StepsEmitter {
  public:
+  /// `first` (or null: 0) is where a part of the steps begins, of a loop whose steps do not depend on each other.
   StepsEmitter(Code& code, Arrays& arrays, Forms& forms, Mover& mover, const ir::Node& node, const ir::Loop& loop,
-               const ir::LoopPlan& plan, llvm::function_ref<void(const ir::Block&)> block)
+               const ir::LoopPlan& plan, Value* first, llvm::function_ref<void(const ir::Block&)> block)
       : code_(code),
         arrays_(arrays),
         forms_(forms),
@@ -25,6 +26,7 @@ class StepsEmitter {
         node_(node),
         loop_(loop),
         plan_(plan),
+        first_(first),
         block_(block) {
     for (std::size_t k = 0; k < loop.carries.size(); ++k) {
       const ir::BufferId argument = arrays.placement(loop.carries[k].argument).buffer;
@@ -133,6 +135,10 @@ class StepsEmitter {
     Values carried = carried_before();
     code_.counted_loop("step", loop_.trip_count, carried, [&](Value* step) {
       set_carried(carried);
+      if (first_ != nullptr) {
+        emit_step(code_.builder.CreateAdd(first_, step));
+        return;
+      }
       emit_step(loop_.reverse ? code_.builder.CreateSub(code_.integer(loop_.trip_count - 1), step) : step);
       carried = carried_after_step();
     });
@@ -254,6 +260,7 @@ class StepsEmitter {
   const ir::Node& node_;
   const ir::Loop& loop_;
   const ir::LoopPlan& plan_;
+  Value* first_;
   llvm::function_ref<void(const ir::Block&)> block_;
   std::vector<Doubled> doubled_;
 };
@@ -281,7 +288,14 @@ std::vector<bool> arrays_inside(const ir::Node& loop, std::size_t count) {
 void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
   const auto found = code_.plan.loops.find(node.id);
   if (found == code_.plan.loops.end()) throw InternalError(fmt::format("cpu: loop {} has no plan", node.id));
-  if (found->second.lane_extents.empty()) return loop_steps(node, loop, found->second);
+  if (found->second.lane_extents.empty()) {
+    if (!found->second.lane_threads) return loop_steps(node, loop, found->second, nullptr);
+    return in_runs(loop.trip_count, found->second.lane_run, [&](std::int64_t count, Value* begin) {
+      ir::Loop part = loop;
+      part.trip_count = count;
+      loop_steps(node, part, found->second, begin);
+    });
+  }
   if (arrays_.loop_lanes != nullptr) throw InternalError("cpu: a loop run in lanes inside another one");
   const ir::LoopPlan& plan = found->second;
   const auto run = [&](std::int64_t extent, Value* begin) {
@@ -322,7 +336,7 @@ void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, c
     code_.builder.CreateBr(steps);
     code_.builder.SetInsertPoint(steps);
     lanes.invariants.clear();
-    loop_steps(node, loop, plan);
+    loop_steps(node, loop, plan, nullptr);
   };
   const std::int64_t full = extent / width;
   if (full == 1) tile(code_.integer(0), width);
@@ -334,9 +348,9 @@ void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, c
   if (extent % width != 0) tile(code_.integer(full * width), extent % width);
 }
 
-void ProgramEmitter::loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan) {
+void ProgramEmitter::loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan, Value* first) {
   ++depth_;
-  StepsEmitter(code_, arrays_, forms_, mover_, node, loop, plan, [this](const ir::Block& inner) {
+  StepsEmitter(code_, arrays_, forms_, mover_, node, loop, plan, first, [this](const ir::Block& inner) {
     block(inner);
   }).emit();
   --depth_;

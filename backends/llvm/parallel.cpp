@@ -19,7 +19,9 @@ void ProgramEmitter::in_parts(std::int64_t count, llvm::function_ref<void(Value*
     code_.entry = function;
     code_.harmless = nullptr;
     arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3));
+    ++parts_;
     body(function->getArg(entry_parameters));
+    --parts_;
     builder.CreateRetVoid();
     arrays_.restore(std::move(bindings));
     code_.harmless = harmless;

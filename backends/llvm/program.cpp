@@ -99,7 +99,7 @@ void ProgramEmitter::node(const ir::Node& node) {
 }
 
 bool ProgramEmitter::is_timed(const ir::Node& node) const {
-  if (!code_.profile || routines_ > 0) return false;
+  if (!code_.profile || routines_ > 0 || parts_ > 0) return false;
   const auto loop = code_.plan.loops.find(node.id);
   if (loop != code_.plan.loops.end()) return !loop->second.unrolled;
   return depth_ == 0 || std::holds_alternative<ir::Routine>(node.kind);

@@ -54,7 +54,7 @@ class ProgramEmitter {
   };
   void loop_in_lanes(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan, std::size_t axis,
                      LaneRun run, LoopLanes& lanes);
-  void loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan);
+  void loop_steps(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan, llvm::Value* first);
 
   Code& code_;
   Arrays arrays_;
@@ -62,6 +62,7 @@ class ProgramEmitter {
   Mover mover_;
   int depth_ = 0;     ///< loops around
   int routines_ = 0;  ///< routines around
+  int parts_ = 0;     ///< functions of parts around: their times are not taken
 };
 
 }  // namespace jaxc::cpu

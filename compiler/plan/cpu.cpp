@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <set>
 
 #include "compiler/plan/coalesce.h"
 #include "compiler/plan/cpu_lanes.h"
@@ -128,6 +129,7 @@ class CpuPlanner {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
         if (!uses_private_arrays(node)) plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id]);
       } else if (std::holds_alternative<Loop>(node.kind)) {
+        if (independent_steps_.contains(node.id)) share_out_steps(node);
         for (std::uint32_t number = 1; number < lanes_.size(); ++number)
           if (lanes_[number].node == node.id) share_out_lanes(node, number);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
@@ -147,11 +149,43 @@ class CpuPlanner {
     LoopPlan& loop = plan_.loops[node.id];
     const LaneLoop& lanes = lanes_[number];
     const std::int64_t width = loop.lane_extents.size() == 1 ? loop.lane_width : 1;
-    std::int64_t operations = lanes.operations;
+    // Wide lanes are several vectors; most elements have 32 bits.
+    std::int64_t operations = std::min(
+        lanes.operations * std::max<std::int64_t>(1, loop.lane_width * 32 / options_.vector_bits), most_operations);
     for (std::size_t axis = 1; axis < loop.lane_extents.size(); ++axis)
       operations = std::min(operations * std::min(loop.lane_extents[axis], std::int64_t{1} << 20), most_operations);
     loop.lane_run = lane_run((loop.lane_extents[0] + width - 1) / width, operations);
     loop.lane_threads = loop.lane_run > 0;
+  }
+
+  // Each step writes to private memory, and to its slice of what moves with the loop.
+  void share_out_steps(const Node& node) {
+    if (uses_private_arrays(node)) return;
+    const auto& loop = std::get<Loop>(node.kind);
+    bool apart = true;
+    std::int64_t operations = 0;
+    const auto own = [&](ArrayId array) {
+      const auto& strides = plan_.placements[array].loop_strides;
+      apart = apart && (is_private(array) || std::any_of(strides.begin(), strides.end(), [&](const auto& stride) {
+                          return stride.loop == node.id && stride.stride != 0;
+                        }));
+    };
+    const auto own_arguments = [&](const Loop& inner) {
+      own(inner.position);
+      for (const ir::Carry& carry : inner.carries) own(carry.argument);
+      for (const ir::StackedInput& input : inner.inputs) own(input.argument);
+    };
+    own_arguments(loop);
+    ir::visit_nodes(loop.body, [&](const Node& inner) {
+      for (ArrayId array : ir::arrays_assigned(inner)) own(array);
+      if (const auto* nested = std::get_if<Loop>(&inner.kind)) own_arguments(*nested);
+      if (const auto* nest = std::get_if<Nest>(&inner.kind))
+        operations = std::min(operations + nest_operations(*nest, plan_.nests[inner.id]), most_operations);
+    });
+    if (!apart) return;
+    LoopPlan& loop_plan = plan_.loops[node.id];
+    loop_plan.lane_run = lane_run(loop.trip_count, operations);
+    loop_plan.lane_threads = loop_plan.lane_run > 0;
   }
 
   bool is_private(ArrayId array) const {
@@ -292,6 +326,8 @@ class CpuPlanner {
     std::int64_t code = schedule(loop.body, depth + 1);
     if (loop.condition) code += schedule(*loop.condition, depth + 1);
     if (outermost) current_lanes_ = 0;
+    if (outermost && loop.carries.empty() && !loop.condition && plan_.loops[id].lane_extents.empty())
+      independent_steps_.insert(id);
     const bool counted = !loop.condition && loop.trip_count <= unrolled_steps;
     const std::int64_t limit = current_lanes_ == 0 ? unrolled_loop_operations : unrolled_lane_operations;
     if (depth > 0 && counted && code * loop.trip_count <= limit) {
@@ -333,10 +369,16 @@ class CpuPlanner {
       indexed = indexed || indexed_[member];
       largest = std::max(largest, lane_bytes(member));
     }
+    // Threads need memory of their own for what a step hands on.
+    const bool own_step = options_.threads && std::all_of(members.begin(), members.end(), [&](ArrayId member) {
+                            return !live.loops[member].empty() && independent_steps_.contains(live.loops[member][0]);
+                          });
     const std::int64_t copies = lanes_[lanes_of_[members.front()]].width;
-    if (!in_loop || largest > options_.private_bytes || stack + 2 * largest * copies > options_.stack_bytes)
+    if (!in_loop || largest > (own_step ? options_.step_bytes : options_.private_bytes) ||
+        stack + 2 * largest * copies > options_.stack_bytes)
       return {Storage::scratch, 0};
-    StorageChoice choice{indexed ? Storage::stack : Storage::registers, 0};
+    const bool in_memory = indexed || largest > options_.private_bytes;
+    StorageChoice choice{in_memory ? Storage::stack : Storage::registers, 0};
     const Shape& shape = program_.arrays[members.front()].shape;
     const bool one_shape = std::all_of(members.begin(), members.end(),
                                        [&](ArrayId member) { return program_.arrays[member].shape == shape; });
@@ -358,6 +400,7 @@ class CpuPlanner {
   std::vector<LaneLoop> lanes_;          ///< loops in lanes, from 1
   std::vector<std::uint32_t> lanes_of_;  ///< by ArrayId: the loop in lanes that alone knows the array, or 0
   std::uint32_t current_lanes_ = 0;
+  std::set<ir::NodeId> independent_steps_;  ///< outermost loops whose steps hand nothing on
 };
 
 }  // namespace

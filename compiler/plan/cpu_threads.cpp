@@ -28,7 +28,10 @@ constexpr std::int64_t lane_operations = std::int64_t{1} << 15;
 std::optional<ir::NestPlan::Split> split_nest(const ir::Nest& nest, const ir::NestPlan& plan) {
   for (const ir::Axis& axis : nest.axes)
     if (axis.kind == ir::AxisKind::ordered || axis.extent == 0) return std::nullopt;
-  const std::int64_t operations = nest_operations(nest, plan) / (nest.reduction ? operations_of_a_blocked_step : 1);
+  const auto reads = std::count_if(nest.body.ops.begin(), nest.body.ops.end(),
+                                   [](const ir::ScalarOp& op) { return op.opcode == ir::Opcode::read; });
+  const bool blocked = nest.reduction && reads > 1;
+  const std::int64_t operations = nest_operations(nest, plan) / (blocked ? operations_of_a_blocked_step : 1);
   if (operations < shared_operations) return std::nullopt;
   const std::int64_t parts = std::min(most_parts, operations / part_operations);
   // The outermost axis that gives every part a block; else the one with most blocks.

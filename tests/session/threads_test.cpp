@@ -1,0 +1,129 @@
+// Threads: results that do not depend on their number, bit by bit, and executables that many threads call at once.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <thread>
+
+#include "jaxc/jaxc.h"
+
+namespace jaxc {
+namespace {
+
+struct Row {
+  const char* name;
+  const char* text;
+  const char* split;  ///< what the plan says
+};
+
+// Large enough to be split, with lengths that leave shorter last parts.
+const Row rows[] = {
+    {"map", "{ lambda ; a:f32[600001]. let b:f32[600001] = sin a c:f32[600001] = mul b a in (c,) }", " split by "},
+    {"map_of_rows", R"({ lambda ; a:f32[301,1003] b:f32[1003]. let
+        c:f32[301,1003] = broadcast_in_dim[broadcast_dimensions=(1,) shape=(301, 1003) sharding=None] b
+        d:f32[301,1003] = add a c
+        e:f32[301,1003] = exp d in (e,) })",
+     " split by "},
+    {"product", R"({ lambda ; a:f32[193,257] b:f32[257,211]. let
+        c:f32[193,211] = dot_general[dimension_numbers=(([1], [0]), ([], [])) preferred_element_type=float32] a b
+        in (c,) })",
+     " split by "},
+    {"sums_of_rows", "{ lambda ; a:f32[4099,517]. let b:f32[4099] = reduce_sum[axes=(1,)] a in (b,) }", " split by "},
+    {"softmax", R"({ lambda ; a:f32[1201,515]. let
+        b:f32[1201] = reduce_max[axes=(1,)] a
+        c:f32[1201,515] = broadcast_in_dim[broadcast_dimensions=(0,) shape=(1201, 515) sharding=None] b
+        d:f32[1201,515] = sub a c
+        e:f32[1201,515] = exp d
+        f:f32[1201] = reduce_sum[axes=(1,)] e
+        g:f32[1201,515] = broadcast_in_dim[broadcast_dimensions=(0,) shape=(1201, 515) sharding=None] f
+        h:f32[1201,515] = div e g in (h,) })",
+     ""},
+    {"lanes_of_a_scan", R"({ lambda ; a:f32[1005] b:f32[130,1005]. let
+        c:f32[1005] d:f32[130,1005] = scan[
+          jaxpr={ lambda ; a:f32[1005] b:f32[1005]. let
+              c:f32[1005] = sin a
+              d:f32[1005] = exp c
+              e:f32[1005] = mul d b
+              f:f32[1005] = tanh e
+            in (f, f) }
+          length=130
+          num_carry=1
+          num_consts=0
+          reverse=False
+          unroll=1
+        ] a b
+      in (c, d) })",
+     "in threads by"},
+    {"lines_to_sort",
+     "{ lambda ; a:f32[37,3001]. let b:f32[37,3001] = sort[dimension=1 is_stable=True num_keys=1] a in "
+     "(b,) }",
+     "routine sort library"},
+};
+
+std::vector<Array> inputs_of(const Executable& executable) {
+  std::vector<Array> inputs;
+  std::uint32_t state = 1;
+  for (const Type& type : executable.inputs()) {
+    Array array(type);
+    auto* values = reinterpret_cast<float*>(array.mutable_bytes().data());
+    for (std::int64_t k = 0; k < element_count(type.shape); ++k) {
+      state = state * 1664525 + 1013904223;
+      values[k] = static_cast<float>(state >> 8) / (1 << 23) - 1;
+    }
+    inputs.push_back(array);
+  }
+  return inputs;
+}
+
+void expect_same(const std::vector<Array>& got, const std::vector<Array>& want, const std::string& when) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t k = 0; k < got.size(); ++k)
+    EXPECT_EQ(std::memcmp(got[k].bytes().data(), want[k].bytes().data(), want[k].bytes().size()), 0) << when;
+}
+
+class Threads : public testing::TestWithParam<Row> {};
+
+TEST_P(Threads, DoNotChangeResults) {
+  const Program program = Program::parse(GetParam().text);
+  const Executable alone = compile(program, {.threads = 1});
+  EXPECT_NE(alone.dump(Stage::plan).find(GetParam().split), std::string::npos) << alone.dump(Stage::plan);
+  const std::vector<Array> inputs = inputs_of(alone);
+  const std::vector<Array> want = alone.run(inputs);
+  for (const int threads : {2, 3, 7}) {
+    const Executable executable = compile(program, {.threads = threads});
+    for (int run = 0; run < 3; ++run) expect_same(executable.run(inputs), want, std::to_string(threads) + " threads");
+  }
+}
+
+TEST_P(Threads, MayCallOneExecutableConcurrently) {
+  const Executable executable = compile(Program::parse(GetParam().text), {.threads = 3});
+  const std::vector<Array> inputs = inputs_of(executable);
+  const std::vector<Array> want = executable.run(inputs);
+  std::vector<std::vector<Array>> results(4);
+  std::vector<std::thread> callers;
+  for (std::vector<Array>& result : results)
+    callers.emplace_back([&] {
+      for (int run = 0; run < 3; ++run) result = executable.run(inputs);
+    });
+  for (std::thread& caller : callers) caller.join();
+  for (const std::vector<Array>& result : results) expect_same(result, want, "concurrently");
+}
+
+TEST_P(Threads, AgreeWithTheReference) {
+  const Program program = Program::parse(GetParam().text);
+  const Executable executable = compile(program, {.threads = 2});
+  const std::vector<Array> inputs = inputs_of(executable);
+  const std::vector<Array> got = executable.run(inputs);
+  const std::vector<Array> want = compile(program, {.backend = Backend::evaluator}).run(inputs);
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t k = 0; k < got.size(); ++k)
+    for (std::size_t i = 0; i < got[k].values<float>().size(); ++i) {
+      const float value = want[k].values<float>()[i];
+      ASSERT_NEAR(got[k].values<float>()[i], value, 1e-4 * (1 + std::abs(value))) << "element " << i;
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, Threads, testing::ValuesIn(rows), [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace jaxc
