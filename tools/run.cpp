@@ -91,7 +91,8 @@ void run(const RunOptions& options) {
   }
   if (!options.out.empty()) results.save(options.out);
   if (options.repeat > 0) {
-    fmt::print("compile {:.3f} ms\n", compile_milliseconds);
+    const bool cached = !executable.compile_times().empty() && executable.compile_times().front().pass == "read cache";
+    fmt::print("compile {:.3f} ms{}\n", compile_milliseconds, cached ? " (kept by an earlier run)" : "");
     fmt::print("run     {:.6f} ms (median of {})\n", median_milliseconds(executable, inputs, options.repeat),
                options.repeat);
   }

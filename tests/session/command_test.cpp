@@ -80,6 +80,8 @@ TEST_F(Command, RunKeepsCode) {
   EXPECT_EQ(files(), 1);
   EXPECT_EQ(jaxc(run).output, first.output);
   EXPECT_EQ(files(), 1);
+  EXPECT_NE(jaxc(run + "--repeat 1").output.find("ms (kept by an earlier run)"), std::string::npos);
+  EXPECT_EQ(jaxc(run + "--repeat 1 --no-cache").output.find("kept"), std::string::npos);
   EXPECT_EQ(jaxc(run + "--cache " + path("own")).output, first.output);
   EXPECT_TRUE(std::filesystem::exists(path("own")));
 }
