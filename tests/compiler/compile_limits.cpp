@@ -1,6 +1,9 @@
 // Programs of extreme size or nesting either compile to a plan or are refused, soon.
 #include <gtest/gtest.h>
 
+#include <chrono>
+
+#include "compiler/lower/simplify.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan/cpu.h"
 #include "ir/parser.h"
@@ -24,7 +27,7 @@ std::string nested(const std::string& before, const std::string& after, int dept
   return inner;
 }
 
-constexpr int deep = 300;
+constexpr int deep = 999;  // the most that parse
 
 TEST(CompileLimits, DeepNestsOfLoopsAndCalls) {
   const std::string condition = "{ lambda ; a:f32[]. let c:bool[] = lt a 0.1:f32[] in (c,) }";
@@ -45,6 +48,49 @@ TEST(CompileLimits, ProgramsThatDoubleAtEveryCall) {
     }
     EXPECT_THROW(plan(text + "{ lambda ; a:f32[]. let b:f32[] = jit[name=f jaxpr=f39] a in (b,) }"), Error);
   }
+}
+
+/// Seconds that simplify takes for a scan whose body computes `count` values of a constant, each but once.
+double hoisting_seconds(int count) {
+  std::string body = "{ lambda ; k:f32[8] a:f32[8]. let v0:f32[8] = add a k";
+  for (int k = 0; k < count; ++k) {
+    const std::string number = std::to_string(k);
+    const std::string next = std::to_string(k + 1);
+    body += "; h" + number + ":f32[8] = mul k " + number + ".5:f32[]";
+    body += "; v" + next + ":f32[8] = add v" + number + " h" + number;
+  }
+  const ir::Jaxpr jaxpr = ir::parse(
+      "{ lambda ; a:f32[8] k:f32[8]. let r:f32[8] = scan[length=100 num_carry=1 num_consts=1 reverse=False jaxpr=" +
+          body + " in (v" + std::to_string(count) + ",) }] k a in (r,) }",
+      "test");
+  const auto start = std::chrono::steady_clock::now();
+  const ir::Jaxpr simplified = simplify(jaxpr);
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  EXPECT_EQ(simplified.equations.size(), static_cast<std::size_t>(count) + 1);
+  return seconds.count();
+}
+
+/// Eight times the equations take about eight times as long: 64 times would be quadratic.
+TEST(CompileLimits, HoistingTakesTimeInProportion) {
+  double least = 1000;
+  for (int attempt = 0; attempt < 5 && least >= 24; ++attempt)
+    least = std::min(least, hoisting_seconds(8000) / hoisting_seconds(1000));
+  EXPECT_LT(least, 24);
+}
+
+/// Each element of a join passes few bounds tests, however many operands there are.
+TEST(CompileLimits, ManyOperandsAreJoinedByGroups) {
+  std::string text = "{ lambda ; a:f32[2]. let b:f32[40000] = concatenate[dimension=0]";
+  for (int k = 0; k < 20'000; ++k) text += " a";
+  const Compilation compilation = plan(text + " in (b,) }");
+  std::size_t largest = 0;
+  std::size_t nests = 0;
+  ir::visit_nodes(compilation.program.body, [&](const ir::Node& node) {
+    largest = std::max(largest, std::get<ir::Nest>(node.kind).body.ops.size());
+    ++nests;
+  });
+  EXPECT_LT(largest, 400u);
+  EXPECT_LT(nests, 700u);
 }
 
 class Extreme : public testing::TestWithParam<const char*> {};
