@@ -1,5 +1,5 @@
-# jaxc_library(name DIRECTORIES dir... LINK target...): a static library of the .cpp files of
-# those folders, with the project's warnings. jaxc_test(name DIRECTORIES dir... LINK target...):
+# jaxc_library(name DIRECTORIES dir... [EXCLUDE regex] LINK target...): a static library of the .cpp files
+# of those folders, except those that match, with the project's warnings. jaxc_test(name DIRECTORIES dir... LINK target...):
 # a GoogleTest executable of the same kind, registered with ctest.
 
 add_library(jaxc_options INTERFACE)
@@ -29,8 +29,11 @@ function(jaxc_sources variable)
 endfunction()
 
 function(jaxc_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 argument "" "" "DIRECTORIES;LINK")
+  cmake_parse_arguments(PARSE_ARGV 1 argument "" "EXCLUDE" "DIRECTORIES;LINK")
   jaxc_sources(sources ${argument_DIRECTORIES})
+  if(argument_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${argument_EXCLUDE}")
+  endif()
   if(NOT sources)
     file(WRITE ${CMAKE_BINARY_DIR}/empty.cpp "")
     set(sources ${CMAKE_BINARY_DIR}/empty.cpp)
