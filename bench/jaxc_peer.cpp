@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "bench/peer.h"
+#include "jaxc/jaxc.h"
 
 namespace {
 
@@ -31,6 +32,9 @@ double seconds_from_cache(const jaxc::Program& program) {
 
 jaxc::bench::Prepared prepare(const jaxc::bench::Workload& workload) {
   const jaxc::Program program = jaxc::Program::load(workload.program_path).with_data(workload.data);
+  if (program.inputs().size() != workload.inputs.size() || program.outputs() != workload.output_types)
+    throw jaxc::Error(workload.program_path +
+                      ": the program must have the recorded inputs and results; export it again");
   warm_up();
   const double compile_seconds = seconds_to_compile(program);
   const double cached_seconds = seconds_from_cache(program);

@@ -41,15 +41,26 @@ void reset_peak() {
   std::ofstream("/proc/self/clear_refs") << 5;
 }
 
+// The arrays called prefix0, prefix1, ...
+std::vector<Array> numbered(const Safetensors& data, const std::string& prefix) {
+  std::vector<Array> arrays;
+  for (auto found = data.arrays.find(prefix + "0"); found != data.arrays.end();
+       found = data.arrays.find(prefix + std::to_string(arrays.size())))
+    arrays.push_back(found->second);
+  return arrays;
+}
+
+Safetensors results_of(const std::filesystem::path& folder, const std::string& name) {
+  return Safetensors::load(folder / (name + ".results.safetensors"));
+}
+
 Workload load(const std::filesystem::path& folder, const std::string& name) {
   Workload workload;
   workload.name = name;
   workload.program_path = (folder / (name + ".jaxpr")).string();
-  const Program program = Program::load(workload.program_path);
   workload.data = Safetensors::load(folder / (name + ".safetensors"));
-  for (std::size_t k = 0; k < program.inputs().size(); ++k)
-    workload.inputs.push_back(workload.data.arrays.at(fmt::format("in{}", k)).bytes().data());
-  workload.output_types = program.outputs();
+  for (const Array& input : numbered(workload.data, "in")) workload.inputs.push_back(input.bytes().data());
+  for (const Array& result : numbered(results_of(folder, name), "out")) workload.output_types.push_back(result.type());
   workload.steps = std::stoul(workload.data.metadata.at("steps"));
   return workload;
 }
@@ -86,9 +97,9 @@ void run(const std::filesystem::path& folder, const std::string& name,
   const std::size_t used = memory("VmHWM:") - before;
   double differing = 0;
   {
-    const Safetensors wanted = Safetensors::load(folder / (name + ".results.safetensors"));
+    const std::vector<Array> wanted = numbered(results_of(folder, name), "out");
     for (std::size_t k = 0; k < results.size(); ++k)
-      differing = std::max(differing, share_differing(results[k], wanted.arrays.at(fmt::format("out{}", k))));
+      differing = std::max(differing, share_differing(results[k], wanted[k]));
   }
   const nlohmann::json hello = {{"compile_seconds", prepared.compile_seconds},
                                 {"cached_seconds", prepared.cached_seconds},

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "jaxc/jaxc.h"
+#include "jaxc/safetensors.h"
 
 namespace jaxc::bench {
 

@@ -3,6 +3,7 @@
 
 #include "bench/peer.h"
 #include "bench/plain/loops.h"
+#include "jaxc/error.h"
 
 namespace {
 
