@@ -216,9 +216,16 @@ fuzz() {
   local name=$1 corpus="build/corpus/$1" dictionary=()
   mkdir -p "$corpus"
   if [ "$name" != safetensors_fuzz ]; then dictionary=(-dict=tests/fuzz/jaxpr.dict); fi
+  rm -f "$logs/$name"-{crash,oom,timeout,leak}-*
   timeout $((${FUZZ_SECONDS:-60} + 120)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
     tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 \
-    -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 -artifact_prefix="$logs/$name-"
+    -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 -artifact_prefix="$logs/$name-" && return
+  # Last, what a reader of the log needs: the innermost frames of ours, and the input.
+  grep -aE "what\(\)|^ERROR|==ERROR|^ +#[0-9]+ .* in jaxc::" "$logs/$name.log" | head -n 12
+  echo "the input, by gzip | base64:"
+  find "$logs" -name "$name-*-*" -exec gzip -c {} + | base64 -w 0 | head -c 12000
+  echo
+  return 1
 }
 
 stage_fuzz() {
