@@ -86,7 +86,9 @@ class LaneChoice {
     const auto keep = [&](ArrayId array) {
       const auto bytes = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
       private_bytes_ = std::min(unlimited, private_bytes_ + saturated_product(bytes, elements(array)));
-      if (varies(array)) widest_ = std::max(widest_, bytes);
+      // Positions are few beside what is computed, and take two vectors.
+      const bool is_position = program_.arrays[array].dtype == DType::i64;
+      if (varies(array)) widest_ = std::max(widest_, is_position ? bytes / 2 : bytes);
     };
     // Every lane follows the same path: conditions and branches must not differ between them.
     const auto same = [&](ArrayId array) {
