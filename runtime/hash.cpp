@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 
 static_assert(std::endian::native == std::endian::little, "the hash reads little-endian words");
 
@@ -22,7 +22,7 @@ constexpr std::uint64_t prime5 = 0x27D4EB2F165667C5;
 template <typename Word>
 std::uint64_t take(std::string_view& bytes) {
   Word word = 0;
-  std::memcpy(&word, bytes.data(), sizeof(Word));
+  std::copy_n(bytes.begin(), sizeof(Word), reinterpret_cast<char*>(&word));
   bytes.remove_prefix(sizeof(Word));
   return word;
 }
