@@ -2,8 +2,8 @@
 # Installs what is missing, builds, and runs all tests. The last line counts them: "N passed, M failed".
 #
 # usage: tools/test.sh [STAGE...]    without names, all stages; their order is that of `all_stages`
-# FUZZ_SECONDS (60) is the time of each fuzzer; RANDOM_PROGRAMS (2000) is their number; TIDY=changed checks only what
-# differs from origin/main.
+# FUZZ_SECONDS (60) is the time of each fuzzer, FUZZ_SEED (1) where it starts, 0 for somewhere new; RANDOM_PROGRAMS
+# (2000) is their number; TIDY=changed checks only what differs from origin/main.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -218,8 +218,8 @@ fuzz() {
   if [ "$name" != safetensors_fuzz ]; then dictionary=(-dict=tests/fuzz/jaxpr.dict); fi
   rm -f "$logs/$name"-{crash,oom,timeout,leak}-*
   timeout $((${FUZZ_SECONDS:-60} + 120)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
-    tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 \
-    -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 -artifact_prefix="$logs/$name-" && return
+    tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" \
+    -seed="${FUZZ_SEED:-1}" -timeout=40 -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 -artifact_prefix="$logs/$name-" && return
   # Last, what a reader of the log needs: the innermost frames of ours, and the input.
   grep -aE "what\(\)|^ERROR|==ERROR|^ +#[0-9]+ .* in jaxc::" "$logs/$name.log" | head -n 12
   echo "the input, by gzip | base64:"
