@@ -151,7 +151,8 @@ class CpuPlanner {
     const std::int64_t width = loop.lane_extents.size() == 1 ? loop.lane_width : 1;
     // Wide lanes are several vectors; most elements have 32 bits.
     std::int64_t operations = std::min(
-        lanes.operations * std::max<std::int64_t>(1, loop.lane_width * 32 / options_.vector_bits), most_operations);
+        lanes.operations * std::max<std::int64_t>(1, std::int64_t{loop.lane_width} * 32 / options_.vector_bits),
+        most_operations);
     for (std::size_t axis = 1; axis < loop.lane_extents.size(); ++axis)
       operations = std::min(operations * std::min(loop.lane_extents[axis], std::int64_t{1} << 20), most_operations);
     loop.lane_run = lane_run((loop.lane_extents[0] + width - 1) / width, operations);
