@@ -27,7 +27,7 @@ struct ProgramPass {
   std::string_view name;
   ir::Program (*run)(const ir::Program&);
   std::string_view holds;
-  bool LowerOptions::*option = nullptr;  ///< the pass runs where this is set; always without one
+  bool LowerOptions::* option = nullptr;  ///< the pass runs where this is set; always without one
 };
 
 std::span<const JaxprPass> jaxpr_passes();

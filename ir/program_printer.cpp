@@ -237,8 +237,7 @@ class Printer {
   void kind(const Routine& routine) {
     std::string outputs;
     for (ArrayId array : routine.outputs) outputs += (outputs.empty() ? "" : ", ") + typed(array);
-    const std::string along =
-        routine.ordering ? fmt::format(" along {}", routine.ordering->dimension) : std::string();
+    const std::string along = routine.ordering ? fmt::format(" along {}", routine.ordering->dimension) : std::string();
     line("n{} routine {} = {}({}){}{}", id_, outputs, routine.name, list(routine.inputs), along, place_);
     ++depth_;
     block(routine.expansion, false);
