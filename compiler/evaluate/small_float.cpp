@@ -75,7 +75,7 @@ double decode_small_float(DType dtype, std::uint32_t code) {
   const double sign = negative ? -1.0 : 1.0;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (format.specials == Specials::ieee && exponent == (1u << format.exponent_bits) - 1) {
-    return mantissa == 0 ? sign * std::numeric_limits<double>::infinity() : nan;
+    return mantissa == 0 ? sign * std::numeric_limits<double>::infinity() : std::copysign(nan, sign);
   }
   if (format.specials == Specials::nan_only && magnitude == sign_bit - 1) return nan;
   if (format.specials == Specials::unsigned_zero && code == sign_bit) return nan;

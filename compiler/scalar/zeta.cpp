@@ -19,11 +19,13 @@ Scalar zeta_call(Scalar s, Scalar q) {
 }
 
 // zeta(s, q) = sum of (q + k)^-s: terms up to q + k >= 10 + s, the rest by Euler and Maclaurin (DLMF 25.11.43).
-// s = 1 and integers q <= 0 are poles; below s = 1, and for negative q with other than integer s, NaN.
+// s = 1, and integers q <= 0 for even s, are poles; other s at such q, s below 1, and other than integer s for negative
+// q give NaN.
 Scalar hurwitz_zeta(Scalar s, Scalar q) {
   constexpr std::uint64_t most_terms = 1000;
   ScalarCode& code = *s.code;
-  const Scalar valid = (s > 1.0) & (s < infinity) & (abs(q) < infinity) & ((q > 0.0) | (trunc(s) == s)) & (q > -500.0);
+  const Scalar defined = (q > 0.0) | ((trunc(s) == s) & (floor(q) != q));
+  const Scalar valid = (s > 1.0) & (s < infinity) & (abs(q) < infinity) & defined & (q > -500.0);
   const Scalar threshold = select(s < 200.0, s, 200.0) + 10.0;
   const Scalar start = select(valid, q, threshold);
   const ScalarCode::Values summed = code.repeat(
@@ -50,7 +52,8 @@ Scalar hurwitz_zeta(Scalar s, Scalar q) {
   }
   // For huge s the products overflow where a^-s is 0.
   const Scalar total = summed[0] + select(last == 0.0, 0.0, rest);
-  const Scalar pole = (s == 1.0) | ((q <= 0.0) & (floor(q) == q) & (s > 1.0) & (q > -infinity));
+  const Scalar even = floor(s * 0.5) * 2.0 == s;
+  const Scalar pole = (s == 1.0) | ((q <= 0.0) & (floor(q) == q) & even & (s > 1.0) & (s < infinity) & (q > -infinity));
   return select(pole & !is_nan(q) & !is_nan(s), infinity, select(valid, total, not_a_number));
 }
 

@@ -65,8 +65,10 @@ Types integer_power(const TypeQuery& query) {
 
 Types convert(const TypeQuery& query) {
   const DType to = query.parameters().dtype("new_dtype");
-  query.require(contains(dtypes::computable, to) || to == query.operands[0].dtype,
-                "new_dtype must be boolean or a number, got {}", name(to));
+  const DType from = query.operands[0].dtype;
+  query.require(contains(dtypes::computable, to) || to == from, "new_dtype must be boolean or a number, got {}",
+                name(to));
+  query.require(from != DType::key || to == from, "the operand must be boolean or a number, got {}", name(from));
   return {{to, query.operands[0].shape}};
 }
 

@@ -211,12 +211,33 @@ void sort(Lowering& lowering, const Equation& equation) {
   for (std::size_t k = 0; k < arrays.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
 }
 
+namespace {
+
+// A float's bits as an integer in the total order -NaN < -inf < ... < -0 < 0 < ... < inf < NaN, and back.
+OpId total_order(RegionBuilder& builder, DType integer, OpId bits) {
+  const auto width = static_cast<std::int64_t>(8 * element_bytes(integer));
+  const OpId sign = builder.binary(Opcode::shift_right_arithmetic, bits, builder.integer(integer, width - 1));
+  return builder.binary(Opcode::bit_xor, bits,
+                        builder.binary(Opcode::shift_right_logical, sign, builder.integer(integer, 1)));
+}
+
+}  // namespace
+
+// The largest in total order, in which 0 comes before -0, so floats are ordered as integers.
 void top_k(Lowering& lowering, const Equation& equation) {
   const Type& type = lowering.type(equation.inputs[0]);
   const std::int64_t axis = equation.parameters.integer_or("axis", static_cast<std::int64_t>(type.shape.size()) - 1);
   const std::int64_t extent = type.shape[static_cast<std::size_t>(axis)];
   const std::int64_t count = equation.parameters.integer("k");
-  const Key operand{lowering, lowering.array(equation.inputs[0]), type.dtype, axis};
+  const ArrayId given = lowering.array(equation.inputs[0]);
+  const DType storage = lowering.dtype(given);
+  const std::size_t bytes = element_bytes(storage);
+  const bool floating = is_floating(type.dtype);
+  const DType integer = bytes == 2 ? DType::i16 : bytes == 4 ? DType::i32 : DType::i64;
+  const ArrayId keys = !floating ? given : lowering.map(type.shape, {given}, [&](RegionBuilder& b, auto values) {
+    return total_order(b, integer, b.bitcast(integer, values[0]));
+  });
+  const Key operand{lowering, keys, floating ? integer : type.dtype, axis};
   const Items items = lines_of(lowering, type.shape, axis);
   const DType index = lowering.type(equation.outputs[1]).dtype;
   const Before before = [&](const Point& p, const Scalar& i, const Scalar& j) {
@@ -237,7 +258,11 @@ void top_k(Lowering& lowering, const Equation& equation) {
   };
   const auto outputs =
       lowering.routine("top_k", {{operand.array}}, expansion, operand.ordering(ir::Ordering::Result::largest));
-  lowering.define(equation.outputs[0], outputs[0]);
+  const auto decoded = [&](RegionBuilder& b, std::span<const OpId> values) {
+    return b.bitcast(storage, total_order(b, integer, values[0]));
+  };
+  const Shape shape = lowering.shape(outputs[0]);
+  lowering.define(equation.outputs[0], floating ? lowering.map(shape, {outputs[0]}, decoded) : outputs[0]);
   lowering.define(equation.outputs[1], outputs[1]);
 }
 
