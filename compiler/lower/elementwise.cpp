@@ -36,6 +36,10 @@ ir::ArrayId Lowering::rounded(DType dtype, ir::ArrayId array) {
              [&](RegionBuilder& builder, std::span<const OpId> values) { return round(builder, dtype, values[0]); });
 }
 
+void Lowering::define_rounded(std::span<const ir::Variable> variables, std::span<const ir::ArrayId> values) {
+  for (std::size_t k = 0; k < variables.size(); ++k) define(variables[k], rounded(type(variables[k]).dtype, values[k]));
+}
+
 ir::ArrayId Lowering::widened(const ir::Atom& atom) {
   const ir::ArrayId value = array(atom);
   const DType dtype = type(atom).dtype;

@@ -137,6 +137,8 @@ class Lowering {
   ir::OpId round(ir::RegionBuilder& builder, DType dtype, ir::OpId value);
   /// The variable's value; of storage_dtype and storage_shape. Values may be shared: no copy is needed.
   void define(ir::Variable variable, ir::ArrayId value);
+  /// Values of compute_dtype: each rounded to its variable's dtype.
+  void define_rounded(std::span<const ir::Variable> variables, std::span<const ir::ArrayId> values);
   /// The literal's value in storage form; `part` 1 is an imaginary part.
   ir::ScalarConstant constant(const ir::Literal& literal, int part = 0) const;
   /// Throws Error "primitive: message", with the equation's place.

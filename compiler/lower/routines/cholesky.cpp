@@ -44,7 +44,7 @@ void cholesky(Lowering& lowering, const Equation& equation) {
         factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex), matrix.shape.back());
     return {matrix.items.join(factored, matrix.is_complex)};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

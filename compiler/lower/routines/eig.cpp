@@ -85,7 +85,7 @@ void eig(Lowering& lowering, const Equation& equation) {
     }
     return results;
   });
-  for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

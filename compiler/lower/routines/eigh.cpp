@@ -91,8 +91,7 @@ void eigh(Lowering& lowering, const Equation& equation) {
         items.generate({count}, [&](const Point& p) { return p.read(sorted[0], {shifted(p[0], subset[0])}); });
     return {items.join(chosen, operand.is_complex), chosen_values.real};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
-  lowering.define(equation.outputs[1], outputs[1]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

@@ -176,7 +176,7 @@ std::vector<Elements> Items::loop_while(
 Operand::Operand(Lowering& lowering, const ir::Atom& atom, std::size_t item_rank)
     : is_complex(jaxc::is_complex(lowering.type(atom).dtype)),
       shape(lowering.type(atom).shape),
-      array(lowering.array(atom)),
-      items(lowering, Items::batch_of(shape, item_rank), storage_dtype(lowering.type(atom).dtype)) {}
+      array(lowering.widened(atom)),
+      items(lowering, Items::batch_of(shape, item_rank), compute_dtype(lowering.type(atom).dtype)) {}
 
 }  // namespace jaxc::compiler::lowering

@@ -128,7 +128,7 @@ struct Operand {
   Operand(Lowering& lowering, const ir::Atom& atom, std::size_t item_rank);
   bool is_complex = false;
   Shape shape;  ///< without the axis of parts
-  ArrayId array = 0;
+  ArrayId array = 0;  ///< of compute_dtype
   Items items;
 };
 

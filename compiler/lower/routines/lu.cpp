@@ -79,6 +79,10 @@ Factors factor(const Items& items, const Elements& matrix, std::int64_t rows, st
     const Elements number = items.generate({}, [&](const Point& p) { return convert(DType::i32, p.read(pivot, {})); });
     return {{next, permutation}, {number}};
   };
+  // Without columns, a step has nothing to read; it is never taken.
+  if (columns == 0)
+    return {matrix, items.generate({0}, [](const Point& p) { return convert(DType::i32, p.integer(0)); }),
+            identity(items, rows)};
   const Items::Values values = items.loop(
       {.name = "lu", .trip_count = std::min(rows, columns), .carries = {matrix, identity(items, rows)}}, step);
   return {values.carries[0], values.outputs[0], values.carries[1]};
@@ -93,7 +97,7 @@ void lu(Lowering& lowering, const Equation& equation) {
                                    matrix.shape[matrix.shape.size() - 2], matrix.shape.back());
     return {matrix.items.join(factors.matrix, matrix.is_complex), factors.pivots.real, factors.permutation.real};
   });
-  for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 void lu_pivots_to_permutation(Lowering& lowering, const Equation& equation) {
@@ -117,7 +121,7 @@ void lu_pivots_to_permutation(Lowering& lowering, const Equation& equation) {
                 .carries[0]
                 .real};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

@@ -130,8 +130,7 @@ void geqrf(Lowering& lowering, const Equation& equation) {
                                     matrix.shape[matrix.shape.size() - 2], matrix.shape.back(), false);
     return {items.join(packed.matrix, matrix.is_complex), items.join(packed.scales, matrix.is_complex)};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
-  lowering.define(equation.outputs[1], outputs[1]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 void householder_product(Lowering& lowering, const Equation& equation) {
@@ -144,7 +143,7 @@ void householder_product(Lowering& lowering, const Equation& equation) {
                                                 matrix.shape.back(), scales.shape.back());
     return std::vector{items.join(product, matrix.is_complex)};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 void qr(Lowering& lowering, const Equation& equation) {
@@ -165,7 +164,7 @@ void qr(Lowering& lowering, const Equation& equation) {
     if (pivoting) results.push_back(packed.order.real);
     return results;
   });
-  for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

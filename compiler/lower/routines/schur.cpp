@@ -298,7 +298,7 @@ void schur(Lowering& lowering, const Equation& equation) {
     if (equation.outputs.size() > 1) results.push_back(items.join(result.vectors, operand.is_complex));
     return results;
   });
-  for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

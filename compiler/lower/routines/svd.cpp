@@ -126,7 +126,7 @@ void svd(Lowering& lowering, const Equation& equation) {
     });
     return {values.real, items.join(u, operand.is_complex), items.join(v, operand.is_complex)};
   });
-  for (std::size_t k = 0; k < equation.outputs.size(); ++k) lowering.define(equation.outputs[k], outputs[k]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

@@ -65,7 +65,7 @@ void triangular_solve(Lowering& lowering, const Equation& equation) {
                                   items.split(right_side.array, is_complex), rows, right_side.shape.back(), form);
     return std::vector{items.join(solved, is_complex)};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

@@ -92,7 +92,8 @@ Elements solve(const Items& items, const std::vector<Elements>& diagonals, const
 
 void tridiagonal_solve(Lowering& lowering, const Equation& equation) {
   const Operand right_side(lowering, equation.inputs[3], 2);
-  const std::vector<ArrayId> operands = lowering.arrays(equation.inputs);
+  std::vector<ArrayId> operands;
+  for (const ir::Atom& input : equation.inputs) operands.push_back(lowering.widened(input));
   const Items& items = right_side.items;
   const auto outputs = lowering.routine("tridiagonal_solve", operands, [&]() -> std::vector<ArrayId> {
     std::vector<Elements> parts;
@@ -101,7 +102,7 @@ void tridiagonal_solve(Lowering& lowering, const Equation& equation) {
                                   right_side.shape.back(), right_side.is_complex);
     return {items.join(solved, right_side.is_complex)};
   });
-  lowering.define(equation.outputs[0], outputs[0]);
+  lowering.define_rounded(equation.outputs, outputs);
 }
 
 }  // namespace jaxc::compiler::lowering

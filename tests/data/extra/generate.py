@@ -272,7 +272,19 @@ def joining():
          jnp.asarray(ramp[1, 0]))
 
 
+def narrow_routines():
+    """Routines on 16-bit floats, which JAX has for triangular systems alone, and on matrices without columns."""
+    for dtype in (jnp.float16, jnp.bfloat16):
+        a = (RANDOM.normal(size=(2, 5, 5)) + 5 * np.eye(5)).astype(dtype)
+        b = RANDOM.normal(size=(2, 5, 3)).astype(dtype)
+        case(f"triangular_solve_{np.dtype(dtype).name}",
+             lambda a, b: lax.linalg.triangular_solve(a, b, left_side=True, lower=True), jnp.asarray(a), jnp.asarray(b),
+             rtol=2e-2)
+    case("lu_without_columns", lambda *matrices: [lax.linalg.lu(a) for a in matrices],
+         *[jnp.zeros(shape, jnp.float32) for shape in ((0, 0), (2, 0, 0), (3, 0), (0, 3))])
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
-                  row_loops, joining):
+                  row_loops, joining, narrow_routines):
         write()
