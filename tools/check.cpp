@@ -1,8 +1,9 @@
 // jaxc check: programs against the outputs recorded beside them.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "compare.h"
 #include "jaxc/jaxc.h"
 #include "options.h"
+#include "progress.h"
 
 namespace jaxc::tools {
 
@@ -43,8 +45,19 @@ std::vector<std::string> programs(const std::vector<std::string>& paths) {
       throw Error(fmt::format("{}: no such file or folder", path));
     }
   }
+  if (found.empty()) throw Error(fmt::format("{}: there is no .jaxpr with a .safetensors beside it", paths.front()));
   std::sort(found.begin(), found.end());
   return found;
+}
+
+// The tolerance that a data file names.
+double tolerance_of(const std::string& text) {
+  const char* end = text.data() + text.size();
+  double value = 0;
+  const auto [rest, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc() || rest != end || !(value >= 0) || !std::isfinite(value))
+    throw Error(fmt::format("rtol: a finite number from 0 on in the data's metadata, got {}", text));
+  return value;
 }
 
 // Nothing when the program's results agree with the recorded ones; else what went wrong.
@@ -61,7 +74,7 @@ std::optional<std::string> failure(const std::string& path, const CheckOptions& 
     double tolerance = options.tolerance;
     if (tolerance == 0) {
       const auto recorded = data.metadata.find("rtol");
-      tolerance = recorded == data.metadata.end() ? default_tolerance : std::stod(recorded->second);
+      tolerance = recorded == data.metadata.end() ? default_tolerance : tolerance_of(recorded->second);
     }
     const std::vector<Array> outputs = compile(program, options.backend.compile_options()).run(inputs);
     for (std::size_t k = 0; k < outputs.size(); ++k) {
@@ -77,14 +90,15 @@ std::optional<std::string> failure(const std::string& path, const CheckOptions& 
 }
 
 void check(const CheckOptions& options, int& exit_code) {
-  const bool terminal = isatty(STDERR_FILENO) != 0;
+  if (std::isnan(options.tolerance)) throw Error("check: --rtol is a number, got nan");
+  Progress progress;
   std::size_t passed = 0;
   std::size_t failed = 0;
   const std::vector<std::string> found = programs(options.paths);
   for (const std::string& path : found) {
-    if (terminal) fmt::print(stderr, "\r\033[K{}/{} {}", passed + failed + 1, found.size(), path);
+    progress.show(fmt::format("{}/{} {}", passed + failed + 1, found.size(), path));
     const auto problem = failure(path, options);
-    if (terminal) fmt::print(stderr, "\r\033[K");
+    progress.clear();
     if (problem) {
       ++failed;
       std::string line = *problem;

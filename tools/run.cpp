@@ -10,6 +10,7 @@
 #include "format.h"
 #include "jaxc/jaxc.h"
 #include "options.h"
+#include "progress.h"
 #include "trace.h"
 
 namespace jaxc::tools {
@@ -32,8 +33,7 @@ std::vector<Array> named_inputs(const Safetensors& data, const std::string& path
   for (std::size_t k = 0; k < count; ++k) {
     const auto found = data.arrays.find(fmt::format("in{}", k));
     if (found == data.arrays.end())
-      throw Error(fmt::format("{}: input in{} is missing; the program takes {} inputs, in0 to in{}", path, k, count,
-                              count - 1));
+      throw Error(fmt::format("{}: input in{} is missing; the program's inputs are in0 to in{}", path, k, count - 1));
     inputs.push_back(found->second);
   }
   return inputs;
@@ -44,7 +44,8 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 // The median time of `repeat` calls into the same output memory.
-double median_milliseconds(const Executable& executable, const std::vector<Array>& inputs, int repeat) {
+double median_milliseconds(const Executable& executable, const std::vector<Array>& inputs, int repeat,
+                           Progress& progress) {
   std::vector<const void*> sources;
   for (const Array& input : inputs) sources.push_back(input.bytes().data());
   std::vector<Array> results;
@@ -52,10 +53,17 @@ double median_milliseconds(const Executable& executable, const std::vector<Array
   for (const Type& type : executable.outputs()) results.emplace_back(type);
   for (Array& result : results) targets.push_back(result.mutable_bytes().data());
   std::vector<double> times;
+  double elapsed = 0;
   for (int k = 0; k < repeat; ++k) {
     const auto start = std::chrono::steady_clock::now();
     executable.run_into(sources, targets);
     times.push_back(milliseconds_since(start));
+    elapsed += times.back();
+    // Seldom, so that it does not disturb what is timed.
+    if (elapsed >= 200) {
+      progress.show(fmt::format("run {} of {}", k + 1, repeat));
+      elapsed = 0;
+    }
   }
   std::nth_element(times.begin(), times.begin() + repeat / 2, times.end());
   return times[static_cast<std::size_t>(repeat / 2)];
@@ -71,18 +79,23 @@ void run(const RunOptions& options) {
     program = program.with_data(data);
     inputs = named_inputs(data, data_path, program.inputs().size());
   } else if (!program.inputs().empty()) {
-    throw Error(fmt::format("{}: the program takes {} inputs, and there is no {}; give --data FILE.safetensors",
-                            options.program, program.inputs().size(), data_path));
+    throw Error(
+        fmt::format("{}: the program takes inputs, {} in number, and there is no {}; give --data FILE.safetensors",
+                    options.program, program.inputs().size(), data_path));
   }
   CompileOptions compile_options = options.backend.compile_options();
   if (!options.no_cache) compile_options.cache_folder = options.cache;
   compile_options.profile = !options.profile.empty();
   const double load_milliseconds = milliseconds_since(begin);
   const auto start = std::chrono::steady_clock::now();
+  Progress progress;
+  progress.show("compiling");
   const Executable executable = compile(program, compile_options);
   const double compile_milliseconds = milliseconds_since(start);
   const double run_begin = milliseconds_since(begin);
+  progress.show("running");
   const std::vector<Array> outputs = executable.run(inputs);
+  progress.clear();
   Safetensors results;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const std::string output = fmt::format("out{}", k);
@@ -93,8 +106,9 @@ void run(const RunOptions& options) {
   if (options.repeat > 0) {
     const bool cached = !executable.compile_times().empty() && executable.compile_times().front().pass == "read cache";
     fmt::print("compile {:.3f} ms{}\n", compile_milliseconds, cached ? " (kept by an earlier run)" : "");
-    fmt::print("run     {:.6f} ms (median of {})\n", median_milliseconds(executable, inputs, options.repeat),
-               options.repeat);
+    const double median = median_milliseconds(executable, inputs, options.repeat, progress);
+    progress.clear();
+    fmt::print("run     {:.6f} ms (median of {})\n", median, options.repeat);
   }
   if (!options.profile.empty()) {
     Trace trace;

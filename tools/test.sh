@@ -74,7 +74,6 @@ googletests() {
   local folder=$1 name
   shift
   for name in "$@"; do
-    [ -x "$folder/$name" ] || continue
     local label log status good bad
     label="$(basename "$(dirname "$folder")")-$name"
     log="$logs/$label.log"
@@ -97,7 +96,8 @@ check() {
   last=$(tail -n 1 "$log")
   good=$(sed -n 's/^\([0-9]*\) passed, [0-9]* failed$/\1/p' <<<"$last")
   bad=$(sed -n 's/^[0-9]* passed, \([0-9]*\) failed$/\1/p' <<<"$last")
-  if [ -z "$good" ]; then good=0 bad=1; fi
+  # No programs, or no closing line, is a failure too.
+  if [ "${good:-0}" -eq 0 ] && [ "${bad:-0}" -eq 0 ]; then good=0 bad=1; fi
   echo "  jaxc check $*: $good passed, $bad failed"
   if [ "$bad" -ne 0 ]; then grep -v " passed, " "$log" | cut -c 1-160 | head -n 40; fi
   count "$good" "$bad"
@@ -121,6 +121,7 @@ stage_format() {
 }
 
 stage_build() {
+  configure_options=()
   one "build with warnings as errors" compile debug
 }
 
@@ -144,11 +145,12 @@ stage_conformance() {
 # Random programs against the evaluator; each failing one is printed, made small.
 stage_random() {
   local log="$logs/random.log" last good bad
-  quiet random build/debug/tests/random_programs --count "${RANDOM_PROGRAMS:-2000}" --save "$logs/random"
+  quiet random timeout 1200 build/debug/tests/random_programs --count "${RANDOM_PROGRAMS:-2000}" --save "$logs/random"
   last=$(tail -n 1 "$log")
   good=$(sed -n 's/^\([0-9]*\) passed, [0-9]* failed.*/\1/p' <<<"$last")
   bad=$(sed -n 's/^[0-9]* passed, \([0-9]*\) failed.*/\1/p' <<<"$last")
-  if [ -z "$good" ]; then good=0 bad=1; fi
+  # Programs are refused now and then; most must run.
+  if [ "${good:-0}" -lt $((${RANDOM_PROGRAMS:-2000} * 9 / 10)) ]; then good=${good:-0} bad=$((${bad:-0} + 1)); fi
   echo "  random programs: $last"
   count "$good" "$bad"
 }
@@ -166,6 +168,7 @@ stage_nile() {
 
 stage_readme() {
   one "the README's example" quiet readme tools/readme_example.sh build/debug
+  one "a project that embeds jaxc" quiet embed cmake -S tests/embed -B build/embed -G Ninja
 }
 
 # make_environment FOLDER JAX: a virtual environment with that JAX.
@@ -185,12 +188,13 @@ stage_python() {
       echo "FAILED: an environment with $jax"
       continue
     fi
-    JAXC="$PWD/build/debug/tools/jaxc" quiet "pytest-$jax" "$environment/bin/python" -m pytest -q \
+    JAXC="$PWD/build/debug/tools/jaxc" quiet "pytest-$jax" timeout 1200 "$environment/bin/python" -m pytest -q \
       -p no:cacheprovider tests/python
     last=$(tail -n 1 "$logs/pytest-$jax.log")
     echo "  $("$environment/bin/python" -c 'import jax; print("JAX", jax.__version__)'): $last"
     good=$(grep -oE "[0-9]+ passed" <<<"$last" | grep -oE "[0-9]+")
-    bad=$(grep -oE "[0-9]+ (failed|error)" <<<"$last" | awk '{ total += $1 } END { print total + 0 }')
+    # What is skipped would pass unseen.
+    bad=$(grep -oE "[0-9]+ (failed|error|skipped)" <<<"$last" | awk '{ total += $1 } END { print total + 0 }')
     if [ -z "$good" ]; then bad=1; fi
     count "${good:-0}" "${bad:-0}"
   done
@@ -217,7 +221,7 @@ fuzz() {
   mkdir -p "$corpus"
   if [ "$name" != safetensors_fuzz ]; then dictionary=(-dict=tests/fuzz/jaxpr.dict); fi
   rm -f "$logs/$name"-{crash,oom,timeout,leak}-*
-  timeout $((${FUZZ_SECONDS:-60} + 120)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
+  timeout $((${FUZZ_SECONDS:-60} + 600)) "build/asan/tests/fuzz/$name" "$corpus" tests/data/conformance \
     tests/data/extra tests/data/regressions "${dictionary[@]}" -max_total_time="${FUZZ_SECONDS:-60}" \
     -seed="${FUZZ_SEED:-1}" -timeout=40 -rss_limit_mb=4096 -max_len=20000 -print_final_stats=1 -artifact_prefix="$logs/$name-" && return
   # Last, what a reader of the log needs: the innermost frames of ours, and the input.
@@ -229,15 +233,11 @@ fuzz() {
 }
 
 stage_fuzz() {
-  local path
-  for path in build/asan/tests/fuzz/*_fuzz; do
-    if [ -x "$path" ]; then
-      one "$(basename "$path")" quiet "$(basename "$path")" fuzz "$(basename "$path")"
-    fi
-  done
+  local name
+  for name in parse_fuzz safetensors_fuzz compile_fuzz; do one "$name" quiet "$name" fuzz "$name"; done
 }
 
-# Threads meet in the session: running one program from many threads.
+# Threads meet in the session: one program run from many threads, and the pool that shares out its work.
 stage_tsan() {
   configure_options=(-DJAXC_VULKAN=OFF -DJAXC_BENCH=OFF)
   if ! compile tsan test_session; then
