@@ -91,8 +91,8 @@ def _stand_in(original, fn, elems, reverse, axis):
         return original(fn, elems, reverse, axis)
     results = primitive.bind(
         *body.consts, *expansion.consts, *leaves,
-        body=without_constants(body), expansion=without_constants(expansion), axis=axis_of_leaves, reverse=bool(reverse),
-        num_body_constants=len(body.consts), num_expansion_constants=len(expansion.consts))
+        body=without_constants(body), expansion=without_constants(expansion), axis=axis_of_leaves,
+        reverse=bool(reverse), num_body_constants=len(body.consts), num_expansion_constants=len(expansion.consts))
     return jax.tree_util.tree_unflatten(tree, results)
 
 

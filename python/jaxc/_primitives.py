@@ -17,7 +17,8 @@ dot_general scan while associative_scan cond platform_index jit pjit closed_call
 custom_vjp_call custom_linear_solve remat2 checkpoint name optimization_barrier
 sort top_k fft cholesky eigh eig householder_product lu lu_pivots_to_permutation geqrf qr schur svd
 triangular_solve tridiagonal_solve
-random_seed random_split random_fold_in random_bits random_wrap random_unwrap threefry2x32 rng_bit_generator
+random_seed random_split random_fold_in random_bits random_gamma random_wrap random_unwrap threefry2x32
+rng_bit_generator
 """.split())
 
 ALIASES = {

@@ -334,7 +334,7 @@ def _has_types_of(body, equation):
 
 
 def _trace_implementation(equation, operands):
-    """What a primitive's implementation does, as a jaxpr, and the operands that it takes: those that are no literals."""
+    """What a primitive's implementation does, as a jaxpr, and the operands that it takes: all but literals."""
     is_traced = [not isinstance(operand, Literal) for operand in operands]
     structs = [jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype)
                for atom, is_variable in zip(equation.invars, is_traced) if is_variable]

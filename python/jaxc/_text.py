@@ -110,8 +110,8 @@ class _Printer:
     def equation(self, equation):
         parameters = []
         for key, value in sorted(equation.parameters.items(), key=lambda item: (item[0] != "name", item[0])):
-            if key in _UNPRINTED or (value is None and key in _UNPRINTED_NONE) or (callable(value) and not isinstance(value, (type, enum.Enum))
-                                     and not _is_primitive(value)):
+            if key in _UNPRINTED or (value is None and key in _UNPRINTED_NONE) or (
+                    callable(value) and not isinstance(value, (type, enum.Enum)) and not _is_primitive(value)):
                 continue
             if equation.primitive == "dot_general" and key == "dimension_numbers":
                 value = tuple(tuple(map(list, pair)) for pair in value)
