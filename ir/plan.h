@@ -36,7 +36,8 @@ struct Buffer {
 /// before a nest's stores. Where they are equal, nothing moves.
 ///
 /// An array's elements within a buffer: element (i, j, ...) is at element number
-/// offset + sum of strides * indices + sum of loop strides * positions, plus, where `lane` is set, one copy per lane.
+/// offset + sum of strides * indices + sum of loop strides * positions, plus, where
+/// `lane_dimensions` is set and storage is private, one copy per lane.
 struct Placement {
   struct LoopStride {
     NodeId loop = 0;
@@ -97,8 +98,7 @@ struct LoopPlan {
   /// CPU, in threads: how many vectors of lanes (positions of the outermost lane axis, or steps of a loop without
   /// lanes whose steps are independent) a thread takes at a time.
   std::int64_t lane_run = 0;
-  bool unrolled = false;   ///< straight-line code, one copy a step
-  std::int64_t chunk = 0;  ///< GPU: steps a dispatch; 0: all
+  bool unrolled = false;  ///< straight-line code, one copy a step
 };
 
 enum class RoutinePath : std::uint8_t {

@@ -108,7 +108,6 @@ std::string text(const LoopPlan& loop) {
     result += fmt::format("; lanes {} by {}{}", fmt::join(loop.lane_extents, " x "), loop.lane_width,
                           loop.lane_threads ? fmt::format(", in threads by {}", loop.lane_run) : "");
   if (loop.unrolled) result += "; unrolled";
-  if (loop.chunk != 0) result += fmt::format("; chunks of {} steps", loop.chunk);
   return result;
 }
 

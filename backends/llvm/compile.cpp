@@ -55,7 +55,6 @@ struct Compilation {
 #endif
     optimize(*module, *target, options.optimization);
     statistics.optimize_milliseconds = milliseconds_since(mark);
-    statistics.ir_instructions = module->getInstructionCount();
   }
 };
 
@@ -68,7 +67,6 @@ CpuObject compile(const ir::Program& program, const ir::Plan& plan, const CpuOpt
   auto mark = std::chrono::steady_clock::now();
   object.code = generate_object(*compilation.module, *compilation.target);
   compilation.statistics.generate_milliseconds = milliseconds_since(mark);
-  compilation.statistics.object_bytes = object.code.size();
   object.input_count = program.inputs.size();
   object.output_count = program.outputs.size();
   object.scratch_bytes = plan.scratch_bytes;

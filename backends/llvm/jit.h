@@ -8,7 +8,7 @@
 
 namespace jaxc::cpu {
 
-/// The one function of a compiled program.
+/// What runs a compiled program; it calls the functions that a long program is cut into.
 using EntryPoint = void (*)(const void* const* inputs, void* const* outputs, const void* const* constants,
                             void* scratch, const Runtime* runtime);
 /// Its name in the object file.

@@ -1,4 +1,4 @@
-// The CPU backend: a Program with its Plan becomes one native function, linked into this process.
+// The CPU backend: a Program with its Plan becomes native code behind one entry point, linked into this process.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,6 @@ struct CompileStatistics {
   double emit_milliseconds = 0;      ///< Program to LLVM IR
   double optimize_milliseconds = 0;  ///< passes over LLVM IR
   double generate_milliseconds = 0;  ///< LLVM IR to machine code
-  std::size_t ir_instructions = 0;   ///< after the passes
-  std::size_t object_bytes = 0;
 };
 
 /// The widest vector, in bits, that this processor runs at full speed (128 where nothing is known).

@@ -279,7 +279,7 @@ class Generator {
         shape.workgroup_size = static_cast<std::uint32_t>(std::min(lane_group, device_.workgroup_size));
     }
     const std::int64_t per_step = 1 + turns(loop.body, shape) + (loop.condition ? turns(*loop.condition, shape) : 0);
-    std::int64_t chunk = plan.chunk > 0 ? plan.chunk : device_.chunk_steps;
+    std::int64_t chunk = device_.chunk_steps;
     if (device_.loop_limit > 0) {
       const std::int64_t fits = std::max<std::int64_t>(1, (device_.loop_limit - 1024) / per_step);
       chunk = chunk == 0 ? fits : std::min(chunk, fits);

@@ -101,11 +101,7 @@ GpuExecutable::State::State(std::shared_ptr<const Device> target, const ir::Prog
   code = generate(program, plan, device->description());
   statistics.emit_milliseconds = milliseconds_since(start);
   const auto emitted = std::chrono::steady_clock::now();
-  for (const KernelCode& kernel : code.kernels) {
-    kernels.emplace_back(*device, kernel.words, PushConstants::count);
-    statistics.words += kernel.words.size();
-  }
-  statistics.kernels = kernels.size();
+  for (const KernelCode& kernel : code.kernels) kernels.emplace_back(*device, kernel.words, PushConstants::count);
   statistics.pipeline_milliseconds = milliseconds_since(emitted);
   const AddressTable addresses(plan);
   table = addresses.buffers;

@@ -66,8 +66,6 @@ std::vector<std::string> validation_messages(const Device& device);
 struct CompileStatistics {
   double emit_milliseconds = 0;      ///< Program to validated SPIR-V
   double pipeline_milliseconds = 0;  ///< SPIR-V to the device's code, by its driver
-  std::size_t kernels = 0;
-  std::size_t words = 0;  ///< of SPIR-V
 };
 
 /// A Program compiled for a device: immutable, callable from many threads at once.

@@ -64,7 +64,7 @@ class Program {
 
 struct CompileOptions {
   Backend backend = Backend::cpu;
-  /// Every outermost loop must take this path ("fused", "registers", "workgroup", ...); an Error otherwise.
+  /// Every outermost loop must take this path ("fused", "registers" or "workgroup"); an Error otherwise.
   std::string require_path = {};
   /// JAX's flag of that name; unset: what the program's data says, else true.
   std::optional<bool> threefry_partitionable = std::nullopt;
@@ -95,7 +95,7 @@ struct LoopReport {
   std::string primitive;
   std::uint32_t line = 0;  ///< of its equation
   int depth = 0;           ///< loops around it
-  std::string path;        ///< "fused", "registers", ...
+  std::string path;        ///< "fused", "registers" or "workgroup"
   std::string reason;
 };
 

@@ -1,11 +1,14 @@
 // The table of the runtime's functions, and the one that shares parts out to threads.
 #include "backends/llvm/runtime/entries.h"
 
+#include <functional>
+
 namespace jaxc::cpu {
 
 void jaxc_parallel(PartFunction function, std::int64_t count, const void* const* inputs, void* const* outputs,
                    const void* const* constants, void* scratch, const Runtime* runtime) {
-  runtime->pool->run(count, [&](std::int64_t part) { function(inputs, outputs, constants, scratch, runtime, part); });
+  const auto run = [&](std::int64_t part) { function(inputs, outputs, constants, scratch, runtime, part); };
+  runtime->pool->run(count, std::ref(run));  // a reference, since std::function would allocate for the captures
 }
 
 std::array<RuntimeEntry, 2> runtime_entries() {

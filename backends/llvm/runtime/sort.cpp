@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 #include "backends/llvm/runtime/entries.h"
 #include "backends/llvm/runtime/keys.h"
@@ -170,11 +171,12 @@ void sort_lines(const SortRequest& request, Keys<Bits, floating> keys, const voi
                 void* workspace, ThreadPool& pool) {
   const LineSorter<Bits, floating> sorter(request, keys, input, values, positions);
   const std::int64_t lines = request.outer * request.inner;
-  pool.run(request.parts, [&](std::int64_t part) {
+  const auto run = [&](std::int64_t part) {
     void* memory = static_cast<std::byte*>(workspace) + part * request.part_bytes;
     const std::int64_t end = lines * (part + 1) / request.parts;
     for (std::int64_t line = lines * part / request.parts; line < end; ++line) sorter.sort(line, memory);
-  });
+  };
+  pool.run(request.parts, std::ref(run));  // a reference, since std::function would allocate for the captures
 }
 
 }  // namespace
