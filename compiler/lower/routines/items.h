@@ -127,7 +127,7 @@ class Items {
 struct Operand {
   Operand(Lowering& lowering, const ir::Atom& atom, std::size_t item_rank);
   bool is_complex = false;
-  Shape shape;  ///< without the axis of parts
+  Shape shape;        ///< without the axis of parts
   ArrayId array = 0;  ///< of compute_dtype
   Items items;
 };
