@@ -21,6 +21,7 @@ environment=build/venv-bench
 [ -x "$environment/bin/pip" ] || python3 -m venv "$environment"
 "$environment/bin/pip" install -q --disable-pip-version-check "$jax"
 if command -v npm >/dev/null; then
-  npm install --silent --no-audit --no-fund --prefix build/jaxjs "$jaxjs" >&2 || echo "bench: npm cannot install $jaxjs" >&2
+  npm install --silent --no-audit --no-fund --prefix build/jaxjs "$jaxjs" >&2 ||
+    echo "bench: npm cannot install $jaxjs" >&2
 fi
 exec "$environment/bin/python" bench/bench.py "$@"
