@@ -112,6 +112,13 @@ Types gather_types(const TypeQuery& query) {
   return {result};
 }
 
+/// Whether a scatter's function of the old element and the update gives the update.
+bool returns_update(const Jaxpr& jaxpr) {
+  if (jaxpr.inputs.size() != 2 || jaxpr.outputs.size() != 1) return false;
+  const auto* output = std::get_if<Variable>(&jaxpr.outputs[0]);
+  return output != nullptr && *output == jaxpr.inputs[1];
+}
+
 // Operands: operand, indices, updates.
 Types scatter_types(const TypeQuery& query) {
   const Type& operand = query.operands[0];
@@ -143,6 +150,14 @@ Types scatter_types(const TypeQuery& query) {
       const std::int64_t expected = indices.shape[from_batch++];
       query.require(extent == expected, "updates and indices must agree, got {} and {}", extent, expected);
     }
+  }
+  // Where an update replaces the old element, nothing is computed, and no type matters.
+  const Parameter* parameter = query.parameters().find("update_jaxpr");
+  const auto* applied = parameter == nullptr ? nullptr : std::get_if<JaxprPointer>(&parameter->value);
+  if (applied != nullptr && *applied != nullptr && !returns_update(**applied)) {
+    const Type element{operand.dtype, {}};
+    query.require(call_types(query, "update_jaxpr", **applied, std::vector{element, element}) == std::vector{element},
+                  "update_jaxpr must return an element of the operand's dtype");
   }
   return {operand};
 }

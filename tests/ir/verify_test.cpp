@@ -86,6 +86,21 @@ TEST(Verify, RefusesWrongTypesWithinABody) {
       << message;
 }
 
+TEST(Verify, RefusesAScattersFunctionOfOtherTypes) {
+  const auto scatter = [](const std::string& function) {
+    return verify_error(parse(
+        "{ lambda ; a:f32[6] b:i32[2,1] c:f32[2]. let d:f32[6] = scatter[dimension_numbers=ScatterDimensionNumbers("
+        "update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,), "
+        "operand_batching_dims=(), scatter_indices_batching_dims=()) indices_are_sorted=False "
+        "mode=GatherScatterMode.CLIP unique_indices=False update_consts=() update_jaxpr=" +
+            function + "] a b c in (d,) }",
+        "text"));
+  };
+  EXPECT_EQ(scatter("{ lambda ; a:f32[] b:f32[]. let c:f32[] = sin a in (c,) }"), "");
+  const std::string message = scatter("{ lambda ; a:f32[] b:f64[]. let c:f32[] = sin a in (c,) }");
+  EXPECT_TRUE(message.starts_with("scatter: update_jaxpr's input 1 must be f64[], got f32[]")) << message;
+}
+
 TEST(Verify, ShowsTheLineOfATextAndACaret) {
   const Source source(
       "{ lambda ; a:f32[2]. let\n"
