@@ -74,7 +74,10 @@ class CpuPlanner {
     const auto in_memory = [&](ArrayId array) { return lanes_of_[array] == 0 && !is_small(array); };
     const auto doubled = double_carries(program_, live, in_memory, classes);
     std::int64_t stack = 0;
-    const auto choose = [&](std::uint32_t k) { return choose_storage(live, classes, k, stack); };
+    const std::vector<bool> viewed = viewed_by_lanes(classes);
+    const auto choose = [&](std::uint32_t k) {
+      return viewed[k] ? StorageChoice{Storage::scratch, 0} : choose_storage(live, classes, k, stack);
+    };
     place_arrays(program_, classes, choose, plan_);
     const LaneDimensions dimensions = [&](ArrayId array) -> std::optional<std::vector<int>> {
       if (lanes_of_[array] == 0) return std::nullopt;
@@ -355,6 +358,19 @@ class CpuPlanner {
       if (op.opcode == Opcode::read && !known(op.indices)) indexed_[op.array] = true;
     for (const ir::NestOutput& output : nest.outputs)
       if (!known(output.indices)) indexed_[output.result] = true;
+  }
+
+  // By class: whether a loop in lanes has a slice of an array from outside it, which all lanes share.
+  std::vector<bool> viewed_by_lanes(const StorageClasses& classes) const {
+    std::vector<bool> viewed(classes.homes.size(), false);
+    for (std::size_t k = 0; k < classes.homes.size(); ++k) {
+      const FixedHome& home = classes.homes[k];
+      if (home.kind != FixedHome::Kind::slice && home.kind != FixedHome::Kind::stacked) continue;
+      const bool in_lanes = std::any_of(classes.members[k].begin(), classes.members[k].end(),
+                                        [&](ArrayId member) { return lanes_of_[member] != 0; });
+      if (in_lanes && lanes_of_[home.whole] == 0) viewed[classes.class_of[home.whole]] = true;
+    }
+    return viewed;
   }
 
   // Private memory for small classes that a loop's body assigns; rows padded to whole vectors.
