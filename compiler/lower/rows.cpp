@@ -26,12 +26,10 @@ using ir::Node;
 using ir::Opcode;
 using ir::ScalarOp;
 
-constexpr std::int64_t shortest_row = 64;                            ///< points: enough to fill vectors
-constexpr std::int64_t largest_row_bytes = std::int64_t{128} << 10;  ///< of all arrays that a row touches
-constexpr std::int64_t least_saved_bytes = std::int64_t{512}
-                                           << 10;  ///< what has to come from memory again without the loop
-constexpr std::int64_t largest_whole_bytes = std::int64_t{32}
-                                             << 10;  ///< an array that a reduction reads again for every row
+constexpr std::int64_t shortest_row = 64;             ///< points: enough to fill vectors
+constexpr std::int64_t largest_row_bytes = 131'072;   ///< of all arrays that a row touches
+constexpr std::int64_t least_saved_bytes = 524'288;   ///< what has to come from memory again without the loop
+constexpr std::int64_t largest_whole_bytes = 32'768;  ///< an array that a reduction reads again for every row
 
 /// Whether an index is exactly the position on the outermost axis.
 bool is_row(const Nest& nest, const Index& index) {
