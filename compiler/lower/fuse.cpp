@@ -10,6 +10,7 @@
 #include "compiler/lower/substitute.h"
 #include "compiler/plan/schedule.h"
 #include "compiler/scalar/library.h"
+#include "ir/affine.h"
 #include "ir/region_builder.h"
 
 namespace jaxc::compiler {
@@ -208,10 +209,8 @@ class Fusion {
     const ir::NestOutput& output = nest.outputs[0];
     if (output.indices.size() != nest.axes.size() || nest.body.ops.size() > largest_body / 2) return;
     for (std::size_t k = 0; k < output.indices.size(); ++k) {
-      const Index& index = output.indices[k];
-      if (index.offset != 0 || index.terms.size() != 1 || index.terms[0].coefficient != 1) return;
-      const ScalarOp& op = nest.body.ops[index.terms[0].op];
-      if (op.opcode != Opcode::axis || op.immediate != k) return;
+      const std::optional<ir::Affine> form = ir::affine(output.indices[k], nest.body, nest.axes.size());
+      if (!form || form->identity() != static_cast<int>(k)) return;
     }
     Candidate candidate{nest, node, loop, {}, point_count(nest), 0};
     for (const ScalarOp& op : nest.body.ops) {

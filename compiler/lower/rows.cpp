@@ -13,6 +13,7 @@
 #include "compiler/lower/renumber.h"
 #include "compiler/lower/substitute.h"
 #include "compiler/plan/independent_axes.h"
+#include "ir/affine.h"
 
 namespace jaxc::compiler {
 
@@ -33,9 +34,8 @@ constexpr std::int64_t largest_whole_bytes = 32'768;  ///< an array that a reduc
 
 /// Whether an index is exactly the position on the outermost axis.
 bool is_row(const Nest& nest, const Index& index) {
-  if (index.offset != 0 || index.terms.size() != 1 || index.terms[0].coefficient != 1) return false;
-  const ScalarOp& op = nest.body.ops[index.terms[0].op];
-  return op.opcode == Opcode::axis && op.immediate == 0;
+  const std::optional<ir::Affine> form = ir::affine(index, nest.body, nest.axes.size());
+  return form && form->identity() == 0;
 }
 
 /// Which operations depend on the position on the outermost axis other than by what reads give there.

@@ -5,6 +5,7 @@
 
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/renumber.h"
+#include "ir/affine.h"
 
 namespace jaxc::compiler {
 
@@ -32,10 +33,8 @@ std::optional<View> view_of(const ir::Nest& nest, const std::vector<ir::ProgramA
   const Shape& from = arrays[read.array].shape;
   const Shape& to = arrays[nest.outputs[0].result].shape;
   const auto axis_of = [&](const Index& index) -> std::optional<std::size_t> {
-    if (index.offset != 0 || index.terms.size() != 1 || index.terms[0].coefficient != 1) return std::nullopt;
-    const ScalarOp& op = nest.body.ops[index.terms[0].op];
-    if (op.opcode != Opcode::axis) return std::nullopt;
-    return op.immediate;
+    const std::optional<ir::Affine> form = ir::affine(index, nest.body, nest.axes.size());
+    return form ? form->identity() : std::nullopt;
   };
   if (nest.axes.size() != to.size()) return std::nullopt;
   for (std::size_t k = 0; k < to.size(); ++k)
