@@ -252,7 +252,7 @@ stage_tsan() {
 tidy() {
   local files
   if [ "${TIDY:-all}" = changed ]; then
-    files=$(git diff --name-only --diff-filter=d "$(git merge-base origin/main HEAD)" -- "*.cpp" ':!tests')
+    files=$(git diff --name-only --diff-filter=d "$(git merge-base origin/main HEAD)" -- "*.cpp" ':!tests' ':!bench')
   else
     files=$(git ls-files -- "*.cpp" ':!tests' ':!bench')
   fi

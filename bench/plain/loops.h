@@ -34,6 +34,7 @@ inline PlainLoop find(std::span<const NamedLoop> loops, std::string_view name) {
 PlainLoop find_filter(std::string_view name);
 PlainLoop find_recurrence(std::string_view name);
 PlainLoop find_network(std::string_view name);
+PlainLoop find_gradient(std::string_view name);
 PlainLoop find_array_loop(std::string_view name);
 
 }  // namespace jaxc::bench

@@ -9,7 +9,7 @@ namespace {
 
 jaxc::bench::PlainLoop find_plain_loop(std::string_view name) {
   for (const auto find : {jaxc::bench::find_filter, jaxc::bench::find_recurrence, jaxc::bench::find_network,
-                          jaxc::bench::find_array_loop})
+                          jaxc::bench::find_gradient, jaxc::bench::find_array_loop})
     if (const auto loop = find(name)) return loop;
   throw jaxc::Error(fmt::format("{}: there is no plain loop", name));
 }

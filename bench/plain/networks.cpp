@@ -3,28 +3,18 @@
 #include <vector>
 
 #include "bench/plain/loops.h"
+#include "bench/plain/network.h"
 
 namespace jaxc::bench {
 
 namespace {
-
-float sigmoid(float x) {
-  return 1 / (1 + std::exp(-x));
-}
-
-// result[4H] += x[H] weights[H, 4H]
-template <int H>
-void add_product(const float* x, const float* weights, float* result) {
-  for (int k = 0; k < H; ++k)
-    for (int j = 0; j < 4 * H; ++j) result[j] += x[k] * weights[k * 4 * H + j];
-}
 
 template <int H, int Batch>
 void lstm(Inputs inputs, Outputs outputs) {
   constexpr int steps = 500;
   std::vector<float> gates(static_cast<std::size_t>(steps) * Batch * 4 * H);
   for (int row = 0; row < steps * Batch; ++row)
-    add_product<H>(in(inputs, 2) + row * H, in(inputs, 0), gates.data() + row * 4 * H);
+    add_product<H, 4 * H>(in(inputs, 2) + row * H, in(inputs, 0), gates.data() + row * 4 * H);
   std::vector<float> hidden(Batch * H);
   std::vector<float> cell(Batch * H);
   for (int t = 0; t < steps; ++t)
@@ -32,7 +22,7 @@ void lstm(Inputs inputs, Outputs outputs) {
       float* z = gates.data() + (t * Batch + b) * 4 * H;
       float* h = hidden.data() + b * H;
       float* c = cell.data() + b * H;
-      add_product<H>(h, in(inputs, 1), z);
+      add_product<H, 4 * H>(h, in(inputs, 1), z);
       for (int k = 0; k < H; ++k) {
         c[k] = sigmoid(z[H + k]) * c[k] + sigmoid(z[k]) * std::tanh(z[2 * H + k]);
         h[k] = sigmoid(z[3 * H + k]) * std::tanh(c[k]);
