@@ -82,8 +82,9 @@ RegisterForm Forms::from_nest(ir::ArrayId array, const FromNest& producer) {
     const auto axis = static_cast<std::size_t>(number);
     if (nest.axes[axis].kind == ir::AxisKind::reduced) continue;
     std::vector<Partial> extended;
+    const Tiling all = tiles(nest.axes[axis].extent, plan.axes[axis]);
     for (const Partial& partial : partials)
-      for (const Tile& tile : tiles(nest.axes[axis].extent, plan.axes[axis])) {
+      for (const Tile& tile : all.range(0, all.count())) {
         Partial next = partial;
         next.offset += coefficients[axis] * tile.base;
         if (tile.count > 1) {

@@ -1,18 +1,19 @@
 // Spreads points over lanes, row-major.
 #include "backends/llvm/lanes.h"
 
-#include <algorithm>
 #include <bit>
 
 namespace jaxc::cpu {
 
-std::vector<Tile> tiles(std::int64_t extent, const ir::AxisSchedule& schedule) {
-  const std::int64_t width = schedule.schedule == ir::Schedule::lanes
-                                 ? std::clamp<std::int64_t>(schedule.width, 1, std::max<std::int64_t>(extent, 1))
-                                 : 1;
+std::vector<Tile> Tiling::range(std::int64_t begin, std::int64_t end) const {
   std::vector<Tile> result;
-  for (std::int64_t base = 0; base < extent; base += width) result.push_back({base, std::min(width, extent - base)});
+  for (std::int64_t number = begin; number < end; ++number) result.push_back((*this)[number]);
   return result;
+}
+
+Tiling tiles(std::int64_t extent, const ir::AxisSchedule& schedule) {
+  if (schedule.schedule != ir::Schedule::lanes) return {extent, 1};
+  return {extent, std::clamp<std::int64_t>(schedule.width, 1, std::max<std::int64_t>(extent, 1))};
 }
 
 Lanes spread(const std::vector<std::int64_t>& counts, std::vector<std::vector<std::int64_t>>& offsets) {

@@ -3,6 +3,7 @@
 
 #include <llvm/IR/Value.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -39,8 +40,21 @@ struct Tile {
   std::int64_t count = 1;
 };
 
-/// The tiles of an axis: `width` positions each when it is in lanes (the last may be shorter), else one each.
-std::vector<Tile> tiles(std::int64_t extent, const ir::AxisSchedule& schedule);
+/// The tiles of an axis, of `width` positions each but for the last one: counted, since there may be very many.
+struct Tiling {
+  std::int64_t extent = 0;
+  std::int64_t width = 1;
+
+  std::int64_t full() const { return extent / width; }
+  bool partial() const { return extent % width != 0; }
+  std::int64_t count() const { return full() + (partial() ? 1 : 0); }
+  Tile operator[](std::int64_t number) const { return {number * width, std::min(width, extent - number * width)}; }
+  /// The tiles from number `begin` to before `end`.
+  std::vector<Tile> range(std::int64_t begin, std::int64_t end) const;
+};
+
+/// The tiles of an axis: a vector each when it is in lanes, else one position each.
+Tiling tiles(std::int64_t extent, const ir::AxisSchedule& schedule);
 /// Lanes for the product of `counts`, row-major, in a vector of the next power of two; `offsets` gets one vector
 /// for each count. Padding repeats the last position. The mask is left null.
 Lanes spread(const std::vector<std::int64_t>& counts, std::vector<std::vector<std::int64_t>>& offsets);

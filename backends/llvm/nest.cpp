@@ -92,22 +92,20 @@ void NestEmitter::level(std::size_t depth) {
 }
 
 void NestEmitter::lanes_level(std::size_t depth, std::size_t axis) {
-  const std::vector<Tile> all = tiles(nest_.axes[axis].extent, plan_.axes[axis]);
-  std::size_t full = all.size();
-  if (full > 1 && all.back().count < all.front().count) --full;
-  std::size_t next = 0;
-  if (full > 1 && !needs_constant(axis)) {
-    counts_[axis] = all[0].count;
+  const Tiling all = tiles(nest_.axes[axis].extent, plan_.axes[axis]);
+  std::int64_t next = 0;
+  if (all.full() > 1 && !needs_constant(axis)) {
+    counts_[axis] = all.width;
     Values none;
     ++serial_depth_;
-    code_.counted_loop("lanes", static_cast<std::int64_t>(full), none, [&](Value* tile) {
-      axes_[axis] = {code_.builder.CreateMul(tile, code_.integer(all[0].count)), {}};
+    code_.counted_loop("lanes", all.full(), none, [&](Value* tile) {
+      axes_[axis] = {code_.builder.CreateMul(tile, code_.integer(all.width)), {}};
       level(depth + 1);
     });
     --serial_depth_;
-    next = full;
+    next = all.full();
   }
-  for (; next < all.size(); ++next) {
+  for (; next < all.count(); ++next) {
     axes_[axis] = {code_.integer(all[next].base), {}};
     counts_[axis] = all[next].count;
     level(depth + 1);

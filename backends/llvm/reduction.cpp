@@ -68,7 +68,7 @@ bool NestEmitter::blocks_together(std::size_t depth) const {
   for (std::size_t k = depth; k < plan_.order.size(); ++k) {
     const auto axis = static_cast<std::size_t>(plan_.order[k]);
     const ir::AxisSchedule& schedule = plan_.axes[axis];
-    const auto tile_count = static_cast<std::int64_t>(tiles(nest_.axes[axis].extent, schedule).size());
+    const std::int64_t tile_count = tiles(nest_.axes[axis].extent, schedule).count();
     const bool straight = schedule.schedule == ir::Schedule::unrolled || needs_constant(axis);
     if (k < reduced) {
       if (nest_.axes[axis].kind != ir::AxisKind::parallel || straight || schedule.schedule == ir::Schedule::loop_lane ||
@@ -88,20 +88,19 @@ void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::siz
     return;
   }
   const auto axis = static_cast<std::size_t>(plan_.order[depth + axes_left - 1]);
-  const std::vector<Tile> all = tiles(nest_.axes[axis].extent, plan_.axes[axis]);
-  const bool partial = all.size() > 1 && all.back().count < all.front().count;
-  const std::size_t full = all.size() - (partial ? 1 : 0);
+  const Tiling all = tiles(nest_.axes[axis].extent, plan_.axes[axis]);
+  const std::int64_t full = all.full();
   // One row of lanes reads a matrix once, in long pieces of its rows. Without lanes among the blocks' axes, several
   // chains take the registers that a wider block would.
   const bool one_row = reduced - depth == 1 && plan_.axes[axis].schedule == ir::Schedule::lanes;
-  std::size_t wanted = one_row ? accumulator_limit : 4;
+  std::int64_t wanted = one_row ? static_cast<std::int64_t>(accumulator_limit) : 4;
   // Rows of lanes: six rows share what is loaded of a matrix, and four vectors what is loaded of a row.
   if (plan_.axes[axis].schedule != ir::Schedule::lanes && lane_axes(false).size() == 1) wanted = 6;
-  const std::size_t size = std::min(wanted, full);
+  const std::int64_t size = std::min(wanted, full);
   Block& block = blocks_[axis];
-  const std::size_t groups = full / size;
-  block.tiles.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size));
-  const std::int64_t step = all.front().count * static_cast<std::int64_t>(size);
+  const std::int64_t groups = full / size;
+  block.tiles = all.range(0, size);
+  const std::int64_t step = all.width * size;
   const auto inside = [&](Value* group) {
     block.base = code_.builder.CreateMul(group, code_.integer(step));
     reduce_blocks(depth, reduced, axes_left - 1);
@@ -111,15 +110,14 @@ void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::siz
   } else {
     Values none;
     ++serial_depth_;
-    code_.counted_loop("block", static_cast<std::int64_t>(groups), none, inside);
+    code_.counted_loop("block", groups, none, inside);
     --serial_depth_;
   }
   block.base = code_.integer(0);
-  const auto rest = all.begin() + static_cast<std::ptrdiff_t>(groups * size);
-  block.tiles.assign(rest, all.begin() + static_cast<std::ptrdiff_t>(full));
+  block.tiles = all.range(groups * size, full);
   if (!block.tiles.empty()) reduce_blocks(depth, reduced, axes_left - 1);
-  if (partial) {
-    block.tiles = {all.back()};
+  if (all.partial()) {
+    block.tiles = {all[full]};
     reduce_blocks(depth, reduced, axes_left - 1);
   }
   blocks_.erase(axis);
@@ -147,9 +145,10 @@ void NestEmitter::find_tiles(std::size_t depth) {
     }
     if (schedule.schedule == ir::Schedule::serial && nest_.axes[axis].extent > 1)
       throw InternalError(fmt::format("cpu: parallel axis {} is serial inside a reduced axis", axis));
+    const Tiling all = tiles(nest_.axes[axis].extent, schedule);
     std::vector<Accumulators> extended;
     for (const Accumulators& accumulators : accumulators_)
-      for (const Tile& tile : tiles(nest_.axes[axis].extent, schedule)) {
+      for (const Tile& tile : all.range(0, all.count())) {
         extended.push_back(accumulators);
         extended.back().tiles.emplace_back(axis, tile);
       }
@@ -174,14 +173,14 @@ void NestEmitter::choose_chains(std::size_t depth) {
   std::int64_t outer = static_cast<std::int64_t>(accumulators_.size());
   for (std::size_t k = 0; k < depth; ++k) {
     const auto axis = static_cast<std::size_t>(plan_.order[k]);
-    outer *= static_cast<std::int64_t>(tiles(nest_.axes[axis].extent, plan_.axes[axis]).size());
+    outer *= tiles(nest_.axes[axis].extent, plan_.axes[axis]).count();
   }
   const std::size_t values = accumulators_.size() * nest_.reduction->initial.size();
   for (std::size_t k = plan_.order.size(); k-- > depth;) {
     const auto axis = static_cast<std::size_t>(plan_.order[k]);
     if (nest_.axes[axis].kind != ir::AxisKind::reduced) continue;
     const ir::AxisSchedule& schedule = plan_.axes[axis];
-    const auto steps = static_cast<std::int64_t>(tiles(nest_.axes[axis].extent, schedule).size());
+    const std::int64_t steps = tiles(nest_.axes[axis].extent, schedule).count();
     const bool counted = schedule.schedule != ir::Schedule::unrolled && !needs_constant(axis);
     if (counted ? steps < counted_steps : steps < straight_steps || outer > 4) continue;
     const std::size_t wanted = counted ? 4 : 2;
@@ -222,14 +221,13 @@ void NestEmitter::reduce_level(std::size_t depth, std::size_t chain) {
       return reduce_steps(depth, chain, extent, false, set_scaled(1));
     case ir::Schedule::lanes: {
       if (!nest_.reduction->merge) throw InternalError("cpu: a reduction without merge is in lanes");
-      const std::vector<Tile> all = tiles(extent, schedule);
-      const bool partial = all.size() > 1 && all.back().count < all.front().count;
-      const std::size_t full = all.size() - (partial ? 1 : 0);
-      counts_[axis] = all.front().count;
-      reduce_steps(depth, chain, static_cast<std::int64_t>(full), !needs_constant(axis), set_scaled(all.front().count));
-      if (partial) {
-        axes_[axis] = {code_.integer(all.back().base), {}};
-        counts_[axis] = all.back().count;
+      const Tiling all = tiles(extent, schedule);
+      counts_[axis] = all.width;
+      reduce_steps(depth, chain, all.full(), !needs_constant(axis), set_scaled(all.width));
+      if (all.partial()) {
+        const Tile last = all[all.full()];
+        axes_[axis] = {code_.integer(last.base), {}};
+        counts_[axis] = last.count;
         reduce_level(depth + 1, chain);
       }
       counts_[axis] = 1;
