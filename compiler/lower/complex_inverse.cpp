@@ -86,8 +86,7 @@ Number ComplexCode::arc_tangent(Number y, Number x) {
   const Number base = arc_tangent(quotient(select(steep, x, y), select(steep, y, x)));
   const OpId quarter = number(std::numbers::pi / 2);
   const Number angle = select(steep, {sub(quarter, base.real), neg(base.imaginary)}, base);
-  Number square = sum(product(x, x), product(y, y));
-  square.imaginary = positive_zero(square.imaginary);
+  const Number square = sum(product(x, x), product(y, y));
   const Number direction = quotient(sum(x, turned(y)), square_root(square));
   const OpId wanted = call("atan2", {direction.imaginary, direction.real});
   const OpId half_turns = builder_.unary(Opcode::round_even, div(sub(wanted, angle.real), number(std::numbers::pi)));
