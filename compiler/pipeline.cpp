@@ -7,6 +7,7 @@
 #include "compiler/lower/batch_products.h"
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/group_batches.h"
+#include "compiler/lower/loops.h"
 #include "compiler/lower/simplify.h"
 #include "ir/printer.h"
 #include "ir/verify.h"
@@ -24,8 +25,10 @@ constexpr std::array program_table = {
     ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
     ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
     ProgramPass{"group_batches", group_batches, "small matrices of a batch are factored and solved one by one"},
+    ProgramPass{"sink_transposes", sink_transposes, "loops in lanes stack their steps where a transposition puts them",
+                &LowerOptions::for_caches},
     ProgramPass{"group_rows", group_rows, "nests that share rows of large arrays run row by row",
-                &LowerOptions::group_rows},
+                &LowerOptions::for_caches},
 };
 
 class Stopwatch {

@@ -21,8 +21,8 @@ namespace jaxc::compiler {
 struct LowerOptions {
   /// JAX's flag jax_threefry_partitionable: how random bits are counted.
   bool threefry_partitionable = true;
-  /// Whether nests that share rows of large arrays run row by row: for processors, whose caches hold a row.
-  bool group_rows = true;
+  /// Whether loops and nests are arranged for caches, as processors like it: results where they are wanted, row by row.
+  bool for_caches = true;
 };
 
 /// How a Program holds elements of `dtype`: f16 and bf16 as u16, 4-bit integers as 8-bit ones, complex

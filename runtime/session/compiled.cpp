@@ -38,7 +38,7 @@ CompiledRunner::CompiledRunner(const Request& request, Planner plan, std::vector
     : jaxpr_(request.program.jaxpr),
       constants_(request.program.constant_values),
       options_{.threefry_partitionable = request.threefry_partitionable,
-               .group_rows = request.options.backend != Backend::gpu},
+               .for_caches = request.options.backend != Backend::gpu},
       plan_(std::move(plan)) {
   loops = std::move(known_loops);
 }

@@ -72,7 +72,7 @@ struct Case {
     want = numbered(data, "out", jaxpr.output_types());
     rtol = std::stod(data.metadata.at("rtol"));
     compiler::LowerOptions options;
-    options.group_rows = false;
+    options.for_caches = false;
     const auto threefry = data.metadata.find("threefry_partitionable");
     if (threefry != data.metadata.end()) options.threefry_partitionable = threefry->second == "true";
     compiled = compiler::compile(jaxpr, numbered(data, "const", {}), options,

@@ -1,0 +1,12 @@
+// Passes over the Program's loops for processors: what their lanes and caches prefer.
+#pragma once
+
+#include "ir/program.h"
+
+namespace jaxc::compiler {
+
+/// Loops whose elements do not interact stack their results with the dimensions in the order in which a transposition
+/// would put them, where that alone reads them: lanes then write rows of their own, and nothing is moved again.
+ir::Program sink_transposes(const ir::Program& program);
+
+}  // namespace jaxc::compiler
