@@ -1,6 +1,8 @@
 // A pool whose threads wait a little while awake before they sleep, since pieces of work often follow each other.
 #include "backends/llvm/runtime/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <system_error>
@@ -9,12 +11,61 @@ namespace jaxc::cpu {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+/// How long a thread looks for work without giving its core away: longer than the code between two pieces of work
+/// in one step of a loop.
+constexpr std::chrono::microseconds eager{5};
+
 /// How long a thread without work stays awake: about what waking one takes.
 constexpr std::chrono::microseconds awake{50};
 
+/// Looks at memory between two looks at the clock.
+constexpr int looks = 16;
+
+/// The fields of a share: a turn of 32 bits, and two numbers of parts.
+constexpr int end_shift = 16;
+constexpr int turn_shift = 32;
+constexpr std::uint64_t part_mask = (std::uint64_t{1} << end_shift) - 1;
+constexpr auto most_parts = static_cast<std::int64_t>(part_mask);
+
+/// Added to the unfinished parts while the caller sleeps.
+constexpr std::int64_t joining = std::int64_t{1} << 32;
+
+std::uint64_t share_of(std::uint64_t turn, std::int64_t begin, std::int64_t end) {
+  return turn << turn_shift | static_cast<std::uint64_t>(end) << end_shift | static_cast<std::uint64_t>(begin);
+}
+
 int count_of(int threads) {
   if (threads > 0) return threads;
+  cpu_set_t cores;
+  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return std::max(1, CPU_COUNT(&cores));
   return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+/// Waits awake until `ready`, and returns whether it came to be. A thread that waits long lets others have its core.
+template <typename Ready>
+bool await_awake(Ready ready) {
+  for (int look = 0; look < looks; ++look) {
+    if (ready()) return true;
+    relax();
+  }
+  const auto begin = Clock::now();
+  for (;;) {
+    for (int look = 0; look < looks; ++look) {
+      if (ready()) return true;
+      relax();
+    }
+    const auto waited = Clock::now() - begin;
+    if (waited > awake) return ready();
+    if (waited > eager) std::this_thread::yield();
+  }
 }
 
 }  // namespace
@@ -22,60 +73,101 @@ int count_of(int threads) {
 ThreadPool::ThreadPool(int threads) : threads_(count_of(threads)) {}
 
 ThreadPool::~ThreadPool() {
-  {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-    turn_.fetch_add(1);
-  }
-  wake_.notify_all();
+  if (team_.empty()) return;
+  stop_.store(true);
+  begin_turn(0, nullptr);
   for (std::thread& thread : team_) thread.join();
 }
 
-void ThreadPool::Work::take_parts() {
-  for (std::int64_t k = next.fetch_add(1); k < count; k = next.fetch_add(1)) part(k);
+std::uint64_t ThreadPool::Share::turn() const {
+  return parts.load(std::memory_order_acquire) >> turn_shift;
 }
 
 void ThreadPool::start() {
+  shares_ = std::vector<Share>(static_cast<std::size_t>(threads_));
   try {
-    while (static_cast<int>(team_.size()) + 1 < threads_) team_.emplace_back([this] { serve(); });
+    while (static_cast<int>(team_.size()) + 1 < threads_)
+      team_.emplace_back([this, member = team_.size() + 1] { serve(member); });
   } catch (const std::system_error&) {
     // The system has no more threads; those that there are do the work.
   }
 }
 
 void ThreadPool::run(std::int64_t count, const std::function<void(std::int64_t)>& part) {
-  Work work{part, count};
   std::unique_lock busy(busy_, std::defer_lock);
-  if (threads_ == 1 || count < 2 || !busy.try_lock()) return work.take_parts();
-  if (team_.empty()) start();
-  {
-    const std::lock_guard lock(mutex_);
-    work_ = &work;
-    turn_.fetch_add(1);
+  if (threads_ == 1 || count < 2 || count > most_parts || !busy.try_lock()) {
+    for (std::int64_t k = 0; k < count; ++k) part(k);
+    return;
   }
-  wake_.notify_all();
-  work.take_parts();
-  std::unique_lock lock(mutex_);
-  work_ = nullptr;
-  left_.wait(lock, [&] { return inside_ == 0; });
+  if (shares_.empty()) start();
+  begin_turn(count, &part);
+  take_parts(0, shares_[0].turn());
+  await_parts();
 }
 
-void ThreadPool::serve() {
-  std::uint64_t seen = 0;
-  for (;;) {
-    const auto asleep_at = std::chrono::steady_clock::now() + awake;
-    while (turn_.load() == seen && std::chrono::steady_clock::now() < asleep_at) std::this_thread::yield();
+void ThreadPool::begin_turn(std::int64_t count, const std::function<void(std::int64_t)>* part) {
+  ++turn_;
+  unfinished_.store(count, std::memory_order_relaxed);
+  const auto members = static_cast<std::int64_t>(shares_.size());
+  for (std::int64_t k = 0; k < members; ++k) {
+    Share& share = shares_[static_cast<std::size_t>(k)];
+    share.part.store(part, std::memory_order_relaxed);
+    share.parts.store(share_of(turn_, count * k / members, count * (k + 1) / members), std::memory_order_release);
+  }
+  // A thread counts itself among the sleepers before it looks for a turn a last time. Of two changes of one number, one
+  // comes second: either it sees the turn, or it is seen.
+  if (sleepers_.fetch_add(0) == 0) return;
+  {
+    const std::lock_guard lock(mutex_);
+  }
+  wake_.notify_all();
+}
+
+void ThreadPool::take_parts(std::size_t member, std::uint64_t turn) {
+  std::int64_t done = 0;
+  for (std::size_t k = 0; k < shares_.size(); ++k) {
+    Share& share = shares_[(member + k) % shares_.size()];
+    for (std::uint64_t found = share.parts.load(std::memory_order_acquire); found >> turn_shift == turn;) {
+      const std::uint64_t part = found & part_mask;
+      if (part == ((found >> end_shift) & part_mask)) break;
+      if (!share.parts.compare_exchange_weak(found, found + 1)) continue;
+      // The work does not end before this part has, and no other begins before.
+      (*share.part.load(std::memory_order_relaxed))(static_cast<std::int64_t>(part));
+      ++done;
+      found = share.parts.load(std::memory_order_acquire);
+    }
+  }
+  if (done == 0 || unfinished_.fetch_sub(done) != joining + done) return;
+  {
+    const std::lock_guard lock(mutex_);
+  }
+  left_.notify_one();
+}
+
+void ThreadPool::await_parts() {
+  if (await_awake([&] { return unfinished_.load(std::memory_order_acquire) == 0; })) return;
+  std::unique_lock lock(mutex_);
+  unfinished_.fetch_add(joining);
+  left_.wait(lock, [&] { return unfinished_.load() == joining; });
+}
+
+std::uint64_t ThreadPool::await_turn(const Share& own, std::uint64_t seen) {
+  const auto begun = [&] { return own.turn() != seen; };
+  if (!await_awake(begun)) {
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [&] { return turn_.load() != seen; });
-    seen = turn_.load();
-    if (stop_) return;
-    if (work_ == nullptr) continue;
-    Work* work = work_;
-    ++inside_;
-    lock.unlock();
-    work->take_parts();
-    lock.lock();
-    if (--inside_ == 0) left_.notify_one();
+    sleepers_.fetch_add(1);
+    wake_.wait(lock, begun);
+    sleepers_.fetch_sub(1);
+  }
+  return own.turn();
+}
+
+void ThreadPool::serve(std::size_t member) {
+  const Share& own = shares_[member];
+  for (std::uint64_t turn = 0;;) {
+    turn = await_turn(own, turn);
+    if (stop_.load()) return;
+    take_parts(member, turn);
   }
 }
 
