@@ -25,6 +25,8 @@ constexpr std::array program_table = {
     ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
     ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
     ProgramPass{"group_batches", group_batches, "small matrices of a batch are factored and solved one by one"},
+    ProgramPass{"split_loops", split_loops, "carries that a batch shares have a loop of their own",
+                &LowerOptions::for_caches},
     ProgramPass{"sink_transposes", sink_transposes, "loops in lanes stack their steps where a transposition puts them",
                 &LowerOptions::for_caches},
     ProgramPass{"group_rows", group_rows, "nests that share rows of large arrays run row by row",

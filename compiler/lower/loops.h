@@ -5,6 +5,10 @@
 
 namespace jaxc::compiler {
 
+/// Where some carries of a loop need no others, and the others' elements do not interact once these are known (the
+/// covariances of filters with one model), the former get a loop of their own that stacks what the latter need.
+ir::Program split_loops(const ir::Program& program);
+
 /// Loops whose elements do not interact stack their results with the dimensions in the order in which a transposition
 /// would put them, where that alone reads them: lanes then write rows of their own, and nothing is moved again.
 ir::Program sink_transposes(const ir::Program& program);

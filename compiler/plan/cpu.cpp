@@ -147,8 +147,10 @@ class CpuPlanner {
 
   void share_out_lanes(const Node& node, std::uint32_t number) {
     if (uses_private_arrays(node)) return;
+    const std::set<ArrayId> slices = slices_in_place(std::get<Loop>(node.kind));
     for (ArrayId array = 0; array < lanes_of_.size(); ++array)
-      if (lanes_of_[array] == number && !is_private(array) && lane_dimensions(array)[0] < 0) return;
+      if (lanes_of_[array] == number && !is_private(array) && lane_dimensions(array)[0] < 0 && !slices.contains(array))
+        return;
     LoopPlan& loop = plan_.loops[node.id];
     const LaneLoop& lanes = lanes_[number];
     const std::int64_t width = loop.lane_extents.size() == 1 ? loop.lane_width : 1;
@@ -160,6 +162,15 @@ class CpuPlanner {
       operations = std::min(operations * std::min(loop.lane_extents[axis], std::int64_t{1} << 20), most_operations);
     loop.lane_run = lane_run((loop.lane_extents[0] + width - 1) / width, operations);
     loop.lane_threads = loop.lane_run > 0;
+  }
+
+  // The slices that a loop only reads, where they lie in the stacked array.
+  std::set<ArrayId> slices_in_place(const Loop& loop) const {
+    std::set<ArrayId> slices;
+    for (const ir::StackedInput& input : loop.inputs)
+      if (plan_.placements[input.argument].buffer == plan_.placements[input.source].buffer)
+        slices.insert(input.argument);
+    return slices;
   }
 
   // Each step writes to private memory, and to its slice of what moves with the loop.

@@ -1,4 +1,4 @@
-// Where loops in lanes stack their steps.
+// Where loops in lanes stack their steps, and which loops are cut in two.
 #include "compiler/lower/loops.h"
 
 #include <gtest/gtest.h>
@@ -71,6 +71,72 @@ const Row rows[] = {
 
 INSTANTIATE_TEST_SUITE_P(Programs, SinkTransposes, testing::ValuesIn(rows),
                          [](const testing::TestParamInfo<Row>& row) { return row.param.name; });
+
+struct Cut {
+  std::string name;
+  std::string text;
+  std::vector<std::size_t> carries;  ///< of each loop
+  std::vector<std::size_t> inputs;
+  std::vector<std::size_t> outputs;
+};
+
+class SplitLoops : public testing::TestWithParam<Cut> {};
+
+TEST_P(SplitLoops, MakesLoops) {
+  const ir::Jaxpr jaxpr = ir::parse(GetParam().text, "test");
+  const ir::Program program = split_loops(contract(fuse(lower(simplify(jaxpr), {}))));
+  ir::verify(program);
+  std::vector<std::size_t> carries;
+  std::vector<std::size_t> inputs;
+  std::vector<std::size_t> outputs;
+  for (const ir::Node& node : program.body.nodes)
+    if (const auto* loop = std::get_if<ir::Loop>(&node.kind)) {
+      carries.push_back(loop->carries.size());
+      inputs.push_back(loop->inputs.size());
+      outputs.push_back(loop->outputs.size());
+    }
+  EXPECT_EQ(carries, GetParam().carries) << ir::print(program);
+  EXPECT_EQ(inputs, GetParam().inputs) << ir::print(program);
+  EXPECT_EQ(outputs, GetParam().outputs) << ir::print(program);
+}
+
+/// A scan over a batch's vectors e and a matrix f that all of them share, with slices g and h of their own.
+std::string shared(const std::string& batch, const std::string& step) {
+  const std::string states = "f32[" + batch + ",4]";
+  const std::string slices = "f32[20," + batch + ",4]";
+  return "{ lambda ; a:" + states + " b:f32[4,4] c:" + slices + " d:f32[20,4]. let p:" + states +
+         " q:f32[4,4] r:" + slices + " s:f32[20,4,4] = scan[_split_transpose=False jaxpr={ lambda ; e:" + states +
+         " f:f32[4,4] g:" + states + " h:f32[4]. let " + step +
+         " in (y, x, y, x) } length=20 linear=(False, False, False, False) num_carry=2 num_consts=0 reverse=True "
+         "unroll=1] a b c d in (p, q, r, s) }";
+}
+
+const std::string product = "dot_general[dimension_numbers=(([1], [0]), ([], [])) preferred_element_type=float32] ";
+
+std::string matrix_first(const std::string& batch) {
+  const std::string states = "f32[" + batch + ",4]";
+  return "w:f32[4,4] = " + product + "f f; v:f32[4,4] = sin w; u:f32[4,4] = add f v; t:f32[4,4] = " + product +
+         "u v; z:f32[4,4] = broadcast_in_dim[broadcast_dimensions=(1,) shape=(4, 4) sharding=None] h; "
+         "i:f32[4,4] = add t z; x:f32[4,4] = add i v; y0:" +
+         states + " = " + product + "e f; y:" + states + " = add y0 g";
+}
+
+const Cut cuts[] = {
+    // The matrix before a step is handed on.
+    {"ASharedMatrix", shared("64", matrix_first("64")), {1, 1}, {1, 2}, {2, 1}},
+    {"NotForAFew", shared("8", matrix_first("8")), {2}, {2}, {2}},
+    {"NotWhereTheMatrixNeedsTheBatch",
+     shared("64",
+            "w:f32[4] = reduce_sum[axes=(0,)] e; v:f32[4,4] = broadcast_in_dim[broadcast_dimensions=(1,) "
+            "shape=(4, 4) sharding=None] w; x:f32[4,4] = add v f; y0:f32[64,4] = " +
+                product + "e f; y:f32[64,4] = add y0 g"),
+     {2},
+     {1},
+     {2}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Programs, SplitLoops, testing::ValuesIn(cuts),
+                         [](const testing::TestParamInfo<Cut>& cut) { return cut.param.name; });
 
 }  // namespace
 }  // namespace jaxc::compiler
