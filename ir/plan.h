@@ -1,6 +1,7 @@
 // Plan: where a Program's arrays live and how its axes run, decided per target by pure passes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -66,6 +67,28 @@ struct AxisSchedule {
   int width = 1;
 };
 
+/// A nest that a library runs: for each point of the batch, result[m, n] = sum over k of left[m, k] right[k, n].
+struct ProductPlan {
+  /// Elements of the three arrays from one position to the next: numbers of the product's type.
+  struct Axis {
+    std::int64_t extent = 1;
+    std::int64_t left = 0;
+    std::int64_t right = 0;
+    std::int64_t result = 0;
+  };
+  static constexpr std::size_t batch_axes = 4;
+  std::string reason;  ///< why a library
+  DType dtype = DType::f32;
+  ArrayId left = 0;
+  ArrayId right = 0;
+  ArrayId result = 0;
+  std::array<std::int64_t, 3> offsets = {};  ///< of the first elements of left, right and result
+  std::array<Axis, 3> axes;                  ///< m, n and k
+  std::array<Axis, batch_axes> batch;        ///< any order; those that are not needed have one position
+  std::int64_t workspace = 0;                ///< the library's memory: `bytes` at this byte of the scratch arena
+  std::int64_t bytes = 0;
+};
+
 struct NestPlan {
   /// A parallel axis cut into runs of `positions` (the last may be shorter), which threads share out. The cut depends
   /// on shapes alone.
@@ -73,9 +96,10 @@ struct NestPlan {
     int axis = 0;
     std::int64_t positions = 0;
   };
-  std::vector<int> order;          ///< the nest's axes, outermost first
-  std::vector<AxisSchedule> axes;  ///< by axis number
-  std::optional<Split> split;      ///< CPU, outside loops
+  std::vector<int> order;              ///< the nest's axes, outermost first
+  std::vector<AxisSchedule> axes;      ///< by axis number
+  std::optional<Split> split;          ///< CPU
+  std::optional<ProductPlan> product;  ///< CPU, outside loops: the library's path, in place of all the above
 };
 
 enum class LoopPath : std::uint8_t { fused, registers, workgroup };

@@ -103,6 +103,9 @@ std::string text(const LoopPlan& loop) {
   std::string result = fmt::format("{}", name(loop.path));
   if (!loop.reason.empty()) result += fmt::format(" ({})", loop.reason);
   for (CarryMode mode : loop.carries) result += fmt::format(" {}", name(mode));
+  if (nest.product)
+    return fmt::format("library ({}); {} bytes at scratch {}", nest.product->reason, nest.product->bytes,
+                       nest.product->workspace);
   if (loop.lane_extents.empty() && loop.lane_threads) result += fmt::format("; steps in threads by {}", loop.lane_run);
   if (!loop.lane_extents.empty())
     result += fmt::format("; lanes {} by {}{}", fmt::join(loop.lane_extents, " x "), loop.lane_width,

@@ -101,10 +101,33 @@ class PlanVerifier {
 
   void nest(const Nest& nest, const Node& node) const {
     const auto found = plan_.nests.find(node.id);
+  void product(const ProductPlan& product, const Node& node) const {
+    require(loops_.empty(), node, "a library stands in for products outside loops");
+    require(product.workspace >= 0 && product.workspace % 64 == 0 &&
+                product.workspace + product.bytes <= plan_.scratch_bytes,
+            node, "a library's memory lies aligned within the arena");
+    const std::array<ArrayId, 3> arrays = {product.left, product.right, product.result};
+    for (std::size_t k = 0; k < arrays.size(); ++k) {
+      require(is_dense(program_, plan_, arrays[k]), node, "a library's arrays lie dense in memory");
+      std::int64_t last = product.offsets[k];
+      const auto extend = [&](const ProductPlan::Axis& axis) {
+        const std::int64_t stride = k == 0 ? axis.left : k == 1 ? axis.right : axis.result;
+        require(axis.extent >= 1 && stride >= 0, node, "a library walks forwards");
+        last += (axis.extent - 1) * stride;
+      };
+      for (const ProductPlan::Axis& axis : product.axes) extend(axis);
+      for (const ProductPlan::Axis& axis : product.batch) extend(axis);
+      const std::int64_t parts = is_complex(product.dtype) ? 2 : 1;
+      require(product.offsets[k] >= 0 && (last + 1) * parts <= element_count(program_.arrays[arrays[k]].shape), node,
+              "a library stays within its arrays");
+    }
+  }
+
     require(found != plan_.nests.end(), node, "every nest has a schedule");
     const NestPlan& schedule = found->second;
     require(schedule.axes.size() == nest.axes.size(), node, "every axis has a schedule");
     std::vector<int> sorted = schedule.order;
+    if (schedule.product) product(*schedule.product, node);
     std::sort(sorted.begin(), sorted.end());
     require(sorted.size() == nest.axes.size(), node, "the order names every axis once");
     for (std::size_t k = 0; k < sorted.size(); ++k)

@@ -108,6 +108,7 @@ bool ProgramEmitter::is_timed(const ir::Node& node) const {
 void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {
   const auto plan = code_.plan.nests.find(node.id);
   if (plan == code_.plan.nests.end()) throw InternalError(fmt::format("cpu: nest {} has no plan", node.id));
+  if (plan->second.product) return product(*plan->second.product);
   for (const ir::NestOutput& output : nest.outputs)
     if (output.base) mover_.move(*output.base, output.result);
   if (!plan->second.split) return nest_points(nest, plan->second, std::nullopt);

@@ -43,6 +43,11 @@ class ProgramEmitter {
   /// The expansion, or the call of a library (routine.cpp).
   void routine(const ir::Node& node, const ir::Routine& routine);
   void sort(const ir::Routine& routine, const ir::RoutinePlan& plan);
+  void product(const ir::ProductPlan& plan);
+  /// Calls an entry of the runtime with a constant request and pointers; the last one is the runtime itself.
+  void call_library(const char* entry, llvm::ArrayRef<std::uint64_t> request, llvm::ArrayRef<llvm::Value*> pointers);
+  /// The byte of the scratch arena where a library's memory begins.
+  llvm::Value* library_memory(std::int64_t workspace);
 
   // ---- Loops (loop.cpp).
 

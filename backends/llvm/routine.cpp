@@ -1,7 +1,7 @@
 // Emits routines: their expansion, or the call of the library that the plan chooses.
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 
 #include "backends/llvm/program.h"
 #include "backends/llvm/runtime/entries.h"
@@ -10,6 +10,17 @@
 namespace jaxc::cpu {
 
 using llvm::Value;
+
+namespace {
+
+/// A request of the runtime, whose fields are all i64.
+template <typename Request>
+llvm::ArrayRef<std::uint64_t> words(const Request& request) {
+  static_assert(sizeof(Request) % sizeof(std::uint64_t) == 0);
+  return {reinterpret_cast<const std::uint64_t*>(&request), sizeof(Request) / sizeof(std::uint64_t)};
+}
+
+}  // namespace
 
 void ProgramEmitter::routine(const ir::Node& node, const ir::Routine& routine) {
   const auto found = code_.plan.routines.find(node.id);
@@ -21,7 +32,6 @@ void ProgramEmitter::routine(const ir::Node& node, const ir::Routine& routine) {
 }
 
 void ProgramEmitter::sort(const ir::Routine& routine, const ir::RoutinePlan& plan) {
-  llvm::IRBuilder<>& builder = code_.builder;
   const ir::Ordering& ordering = *routine.ordering;
   using Result = ir::Ordering::Result;
   const auto dimension = static_cast<std::size_t>(ordering.dimension);
@@ -41,20 +51,46 @@ void ProgramEmitter::sort(const ir::Routine& routine, const ir::RoutinePlan& pla
   request.parts = plan.parts;
   request.part_bytes = plan.part_bytes;
 
-  llvm::Constant* fields = llvm::ConstantDataArray::get(
-      code_.context, llvm::ArrayRef(reinterpret_cast<const std::uint64_t*>(&request), sort_request_fields));
-  auto* global = new llvm::GlobalVariable(code_.module, fields->getType(), true, llvm::GlobalValue::PrivateLinkage,
-                                          fields, "request");
-  Value* null = llvm::ConstantPointerNull::get(builder.getPtrTy());
+  Value* null = llvm::ConstantPointerNull::get(code_.builder.getPtrTy());
   Value* values = ordering.result == Result::positions ? null : arrays_.dense_pointer(routine.outputs[0]);
   Value* positions = ordering.result == Result::values ? null : arrays_.dense_pointer(routine.outputs.back());
-  Value* workspace = builder.CreateConstGEP1_64(builder.getInt8Ty(), code_.entry->getArg(3),
-                                                static_cast<std::uint64_t>(plan.workspace));
-  const std::array<Value*, 6> arguments = {
-      global, arrays_.dense_pointer(routine.inputs[0]), values, positions, workspace, code_.entry->getArg(4)};
+  call_library("jaxc_sort", words(request),
+               {arrays_.dense_pointer(routine.inputs[0]), values, positions, library_memory(plan.workspace)});
+}
+
+void ProgramEmitter::product(const ir::ProductPlan& plan) {
+  const auto axis = [](const ir::ProductPlan::Axis& from) {
+    return ProductRequest::Axis{from.extent, from.left, from.right, from.result};
+  };
+  ProductRequest request{};
+  request.dtype = static_cast<std::int64_t>(plan.dtype);
+  request.bytes = plan.bytes;
+  request.left_offset = plan.offsets[0];
+  request.right_offset = plan.offsets[1];
+  request.result_offset = plan.offsets[2];
+  std::transform(plan.axes.begin(), plan.axes.end(), request.axes.begin(), axis);
+  std::transform(plan.batch.begin(), plan.batch.end(), request.batch.begin(), axis);
+  call_library("jaxc_product", words(request),
+               {arrays_.dense_pointer(plan.left), arrays_.dense_pointer(plan.right), arrays_.dense_pointer(plan.result),
+                library_memory(plan.workspace)});
+}
+
+Value* ProgramEmitter::library_memory(std::int64_t workspace) {
+  return code_.builder.CreateConstGEP1_64(code_.builder.getInt8Ty(), code_.entry->getArg(3),
+                                          static_cast<std::uint64_t>(workspace));
+}
+
+void ProgramEmitter::call_library(const char* entry, llvm::ArrayRef<std::uint64_t> request,
+                                  llvm::ArrayRef<Value*> pointers) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  llvm::Constant* fields = llvm::ConstantDataArray::get(code_.context, request);
+  Values arguments{new llvm::GlobalVariable(code_.module, fields->getType(), true, llvm::GlobalValue::PrivateLinkage,
+                                            fields, "request")};
+  arguments.append(pointers.begin(), pointers.end());
+  arguments.push_back(code_.entry->getArg(4));
   const std::vector<llvm::Type*> parameters(arguments.size(), builder.getPtrTy());
   auto* type = llvm::FunctionType::get(builder.getVoidTy(), parameters, false);
-  llvm::CallInst* call = builder.CreateCall(code_.module.getOrInsertFunction("jaxc_sort", type), arguments);
+  llvm::CallInst* call = builder.CreateCall(code_.module.getOrInsertFunction(entry, type), arguments);
   for (unsigned k = 0; k < arguments.size(); ++k) call->addParamAttr(k, llvm::Attribute::NoCapture);
 }
 

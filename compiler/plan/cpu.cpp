@@ -9,6 +9,7 @@
 
 #include "compiler/plan/coalesce.h"
 #include "compiler/plan/cpu_lanes.h"
+#include "compiler/plan/cpu_products.h"
 #include "compiler/plan/cpu_routines.h"
 #include "compiler/plan/cpu_threads.h"
 #include "compiler/plan/double_carries.h"
@@ -111,10 +112,18 @@ class CpuPlanner {
   void place_workspace() {
     const std::int64_t end = (plan_.scratch_bytes + 63) / 64 * 64;
     ir::visit_nodes(program_.body, [&](const Node& node) {
+      const auto dense = [&](ArrayId array) { return ir::is_dense(program_, plan_, array); };
+      if (std::holds_alternative<Nest>(node.kind)) {
+        std::optional<ir::ProductPlan>& product = plan_.nests[node.id].product;
+        if (!product) return;
+        if (!dense(product->left) || !dense(product->right) || !dense(product->result)) return product.reset();
+        product->workspace = end;
+        plan_.scratch_bytes = std::max(plan_.scratch_bytes, end + product->bytes);
+        return;
+      }
       const auto found = plan_.routines.find(node.id);
       if (found == plan_.routines.end()) return;
       const auto& routine = std::get<Routine>(node.kind);
-      const auto dense = [&](ArrayId array) { return ir::is_dense(program_, plan_, array); };
       if (std::all_of(routine.inputs.begin(), routine.inputs.end(), dense) &&
           std::all_of(routine.outputs.begin(), routine.outputs.end(), dense)) {
         found->second.workspace = end;
@@ -130,7 +139,8 @@ class CpuPlanner {
   void share_out(const Block& block) {
     for (const Node& node : block.nodes) {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
-        if (!uses_private_arrays(node)) plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id]);
+        if (!plan_.nests[node.id].product && !uses_private_arrays(node))
+          plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id]);
       } else if (std::holds_alternative<Loop>(node.kind)) {
         if (independent_steps_.contains(node.id)) share_out_steps(node);
         for (std::uint32_t number = 1; number < lanes_.size(); ++number)
@@ -297,6 +307,7 @@ class CpuPlanner {
     const std::int64_t limit = depth > 0 ? options_.unrolled_operations : unrolled_once;
     if (code_so_far < options_.loop_operations) code = unroll_nest(nest, nest_plan, limit, complete);
     mark_indexed(nest, complete);
+    if (depth == 0 && options_.libraries) nest_plan.product = library_product(program_, nest);
     plan_.nests[id] = std::move(nest_plan);
     return code;
   }

@@ -1,4 +1,7 @@
 // The exponentially scaled modified Bessel functions of the first kind, orders 0 and 1.
+#include <initializer_list>
+#include <vector>
+
 #include "compiler/scalar/exponential.h"
 #include "compiler/scalar/format.h"
 #include "compiler/scalar/functions.h"
@@ -36,11 +39,22 @@ Scalar scaled(Scalar a, DoubleWord (*near)(Scalar), DoubleWord (*far)(Scalar), d
   return select(is_nan(a), a, value);
 }
 
-/// constant + z q, with what the roundings lose.
-DoubleWord plus_product(double constant, Scalar z, Scalar q) {
-  const DoubleWord product = two_product(z, q);
-  const DoubleWord sum = two_sum(product.high, like(z, constant));
-  return {sum.high, sum.low + product.low};
+/// c[0] + c[1] z + c[2] z^2 + ..., by Horner's rule, the last steps in double words: their terms are the large ones.
+DoubleWord series(Scalar z, std::initializer_list<double> single, std::initializer_list<double> other) {
+  const Format format(z);
+  const std::vector<double> coefficients = format.is_single ? single : other;
+  const std::size_t steps = format.is_single ? 4 : 8;
+  Scalar tail = like(z, coefficients.back());
+  for (std::size_t k = coefficients.size() - 1; k-- > steps;) tail = mul_add(tail, z, coefficients[k]);
+  DoubleWord sum{tail, tail};
+  for (std::size_t k = steps; k-- > 0;) {
+    const double high = format.pick(static_cast<float>(coefficients[k]), coefficients[k]);
+    const DoubleWord product = two_product(z, sum.high);
+    const DoubleWord total = two_sum(product.high, like(z, high));
+    const Scalar lost = total.low + (product.low + (coefficients[k] - high));
+    sum = {total.high, k + 1 == steps ? lost : mul_add(z, sum.low, lost)};
+  }
+  return sum;
 }
 
 /// 1 / sqrt(2 pi) + t q.
@@ -53,35 +67,34 @@ DoubleWord plus_multiple(Scalar t, Scalar q) {
 
 /// I0 as a series in a^2 / 4, and its asymptotic form.
 DoubleWord near_of_order_zero(Scalar z) {
-  return plus_product(
-      1.0, z,
-      polynomial_of(z,
-                    {0.9999999918614652, 0.25000003459172937, 0.027777725561129788, 0.001736148652361084,
-                     6.942960843942471e-05, 1.9324923120090025e-06, 3.886511008777981e-08, 6.599196409536113e-10,
-                     5.220148899643651e-12, 1.4225418927531265e-13},
-                    {1.0,
-                     0.25,
-                     0.027777777777777776,
-                     0.001736111111111111,
-                     6.944444444444458e-05,
-                     1.9290123456789565e-06,
-                     3.9367598891424385e-08,
-                     6.151187326750033e-10,
-                     7.594058428615683e-12,
-                     7.594058422564499e-14,
-                     6.2760813943226055e-16,
-                     4.358389489134599e-18,
-                     2.5789306973754428e-20,
-                     1.3157722755160866e-22,
-                     5.848177426120122e-25,
-                     2.283614506928797e-27,
-                     7.919990674665328e-30,
-                     2.412920234088917e-32,
-                     7.10845523921829e-35,
-                     1.3421634601283986e-37,
-                     6.317096937552542e-40,
-                     -3.997773377252829e-43,
-                     4.730319409810788e-45}));
+  return series(z,
+                {1.0, 0.9999999918614652, 0.25000003459172937, 0.027777725561129788, 0.001736148652361084,
+                 6.942960843942471e-05, 1.9324923120090025e-06, 3.886511008777981e-08, 6.599196409536113e-10,
+                 5.220148899643651e-12, 1.4225418927531265e-13},
+                {1.0,
+                 1.0,
+                 0.25,
+                 0.027777777777777776,
+                 0.001736111111111111,
+                 6.944444444444458e-05,
+                 1.9290123456789565e-06,
+                 3.9367598891424385e-08,
+                 6.151187326750033e-10,
+                 7.594058428615683e-12,
+                 7.594058422564499e-14,
+                 6.2760813943226055e-16,
+                 4.358389489134599e-18,
+                 2.5789306973754428e-20,
+                 1.3157722755160866e-22,
+                 5.848177426120122e-25,
+                 2.283614506928797e-27,
+                 7.919990674665328e-30,
+                 2.412920234088917e-32,
+                 7.10845523921829e-35,
+                 1.3421634601283986e-37,
+                 6.317096937552542e-40,
+                 -3.997773377252829e-43,
+                 4.730319409810788e-45});
 }
 
 DoubleWord far_of_order_zero(Scalar t) {
@@ -97,35 +110,34 @@ DoubleWord far_of_order_zero(Scalar t) {
 
 /// I1(a) / a as a series in a^2 / 4, and its asymptotic form.
 DoubleWord near_of_order_one(Scalar z) {
-  return plus_product(
-      0.5, z,
-      polynomial_of(z,
-                    {0.2499999992915153, 0.04166666923085361, 0.0034722188148009515, 0.00017361332205485122,
-                     5.786233414964267e-06, 1.379625184138923e-07, 2.4364930932126765e-09, 3.6210792712482995e-11,
-                     2.7599503250766536e-13, 6.257181264312782e-15},
-                    {0.25,
-                     0.041666666666666664,
-                     0.003472222222222222,
-                     0.0001736111111111111,
-                     5.787037037037043e-06,
-                     1.3778659611992722e-07,
-                     2.460474930713613e-09,
-                     3.4173262926458435e-11,
-                     3.7970292142203976e-13,
-                     3.4518447383703787e-15,
-                     2.6150339080304373e-17,
-                     1.6763036863264775e-19,
-                     9.210465082804226e-22,
-                     4.385913793391314e-24,
-                     1.8275373720126883e-26,
-                     6.716929821690687e-29,
-                     2.1992429791476807e-31,
-                     6.360383785267073e-34,
-                     1.765828020108301e-36,
-                     3.2837002270097096e-39,
-                     1.3882585513046734e-41,
-                     -7.115183095244112e-45,
-                     9.611881995631973e-47}));
+  return series(z,
+                {0.5, 0.2499999992915153, 0.04166666923085361, 0.0034722188148009515, 0.00017361332205485122,
+                 5.786233414964267e-06, 1.379625184138923e-07, 2.4364930932126765e-09, 3.6210792712482995e-11,
+                 2.7599503250766536e-13, 6.257181264312782e-15},
+                {0.5,
+                 0.25,
+                 0.041666666666666664,
+                 0.003472222222222222,
+                 0.0001736111111111111,
+                 5.787037037037043e-06,
+                 1.3778659611992722e-07,
+                 2.460474930713613e-09,
+                 3.4173262926458435e-11,
+                 3.7970292142203976e-13,
+                 3.4518447383703787e-15,
+                 2.6150339080304373e-17,
+                 1.6763036863264775e-19,
+                 9.210465082804226e-22,
+                 4.385913793391314e-24,
+                 1.8275373720126883e-26,
+                 6.716929821690687e-29,
+                 2.1992429791476807e-31,
+                 6.360383785267073e-34,
+                 1.765828020108301e-36,
+                 3.2837002270097096e-39,
+                 1.3882585513046734e-41,
+                 -7.115183095244112e-45,
+                 9.611881995631973e-47});
 }
 
 DoubleWord far_of_order_one(Scalar t) {

@@ -28,6 +28,10 @@ const Row rows[] = {
         c:f32[193,211] = dot_general[dimension_numbers=(([1], [0]), ([], [])) preferred_element_type=float32] a b
         in (c,) })",
      " split by "},
+    {"large_product", R"({ lambda ; a:f32[401,300] b:f32[300,311]. let
+        c:f32[401,311] = dot_general[dimension_numbers=(([1], [0]), ([], [])) preferred_element_type=float32] a b
+        in (c,) })",
+     "nest library"},
     {"sums_of_rows", "{ lambda ; a:f32[4099,517]. let b:f32[4099] = reduce_sum[axes=(1,)] a in (b,) }", " split by "},
     {"softmax", R"({ lambda ; a:f32[1201,515]. let
         b:f32[1201] = reduce_max[axes=(1,)] a

@@ -28,7 +28,23 @@ struct SortRequest {
   std::int64_t parts;        ///< pieces of the workspace: lines that may be sorted at one time
   std::int64_t part_bytes;   ///< of one piece: two words a key
 };
-inline constexpr std::size_t sort_request_fields = sizeof(SortRequest) / sizeof(std::int64_t);
+
+/// Products of matrices, as ir::ProductPlan says. All fields are i64.
+struct ProductRequest {
+  struct Axis {
+    std::int64_t extent;
+    std::int64_t left;
+    std::int64_t right;
+    std::int64_t result;
+  };
+  std::int64_t dtype;
+  std::int64_t bytes;  ///< of the memory for packed operands
+  std::int64_t left_offset;
+  std::int64_t right_offset;
+  std::int64_t result_offset;
+  std::array<Axis, 3> axes;
+  std::array<Axis, 4> batch;
+};
 
 /// Whether the library orders keys of a type.
 bool sorts(DType key);
@@ -38,7 +54,11 @@ extern "C" {
 void jaxc_sort(const SortRequest* request, const void* input, void* values, void* positions, void* workspace,
                const Runtime* runtime);
 
-/// A function made from a nest or loop: the entry point's parameters, and the number of a part.
+void jaxc_product(const ProductRequest* request, const void* left, const void* right, void* result, void* memory,
+                  const Runtime* runtime);
+
+/// A function made from a nest or loop: the entry point's parameters, what the code around has made in this step, and
+/// the number of a part.
 using PartFunction = void (*)(const void* const* inputs, void* const* outputs, const void* const* constants,
                               void* scratch, const Runtime* runtime, std::int64_t part);
 /// Calls part function for every part below `count`, on the runtime's threads.
@@ -51,6 +71,6 @@ struct RuntimeEntry {
   std::string_view name;
   void* address;
 };
-std::array<RuntimeEntry, 2> runtime_entries();
+std::array<RuntimeEntry, 3> runtime_entries();
 
 }  // namespace jaxc::cpu

@@ -1,0 +1,30 @@
+// Dense linear algebra on large arrays: what generated code asks for, and the table that each kind of processor fills.
+#pragma once
+
+#include <cstdint>
+
+#include "backends/llvm/runtime/entries.h"
+
+namespace jaxc::cpu {
+
+/// Parts of work that may run in any order and at one time.
+using DensePart = void (*)(const void* work, std::int64_t part);
+
+/// Who does the parts. `run` is not inlined into code for one kind of processor, so that the pool is compiled once.
+class DenseTeam {
+ public:
+  /// Null: the caller alone.
+  explicit DenseTeam(ThreadPool* pool) : pool_(pool) {}
+  void run(std::int64_t count, DensePart part, const void* work) const;
+
+ private:
+  ThreadPool* pool_;
+};
+
+/// The routines for one kind of processor. Results do not depend on the number of threads.
+struct DenseRoutines {
+  void (*product)(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
+                  const DenseTeam& team);
+};
+
+}  // namespace jaxc::cpu

@@ -1,0 +1,303 @@
+// Multiplies tiles of packed operands in registers: panels of both lie in the caches in the order they are read in.
+#include "backends/llvm/runtime/dense/product.h"
+
+#include <algorithm>
+
+#include "jaxc/types.h"
+
+namespace jaxc::cpu::JAXC_DENSE_TARGET {
+
+namespace {
+
+// The registers decide how large a tile is: one vector is a row's element for all lanes, `tile_vectors` are the row of
+// the right factor, and the others are sums.
+#if defined(__AVX512F__)
+constexpr int vector_bytes = 64;
+constexpr int tile_rows = 12;
+#elif defined(__AVX2__)
+constexpr int vector_bytes = 32;
+constexpr int tile_rows = 6;
+#elif defined(__aarch64__)
+constexpr int vector_bytes = 16;
+constexpr int tile_rows = 12;
+#else
+constexpr int vector_bytes = 16;
+constexpr int tile_rows = 6;
+#endif
+constexpr int tile_vectors = 2;
+
+template <typename R>
+struct Tile {
+  using Vector [[gnu::vector_size(vector_bytes)]] = R;
+  using Loose [[gnu::vector_size(vector_bytes), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
+  static constexpr std::int64_t lanes = vector_bytes / static_cast<std::int64_t>(sizeof(R));
+  static constexpr std::int64_t columns = tile_vectors * lanes;
+
+  // result (rows `stride` apart) = or += the product of a column panel and a row panel of `depth`.
+  static void multiply(std::int64_t depth, const R* left, const R* right, R* result, std::int64_t stride, bool add) {
+    Vector sums[tile_rows][tile_vectors];
+    unrolled<tile_rows>([&](auto i) { unrolled<tile_vectors>([&](auto j) { sums[i][j] = Vector{}; }); });
+    for (std::int64_t k = 0; k < depth; ++k, left += tile_rows, right += columns) {
+      Vector row[tile_vectors];
+      unrolled<tile_vectors>([&](auto j) { row[j] = *reinterpret_cast<const Vector*>(right + j * lanes); });
+      unrolled<tile_rows>([&](auto i) {
+        const Vector element = left[i] - Vector{};
+        unrolled<tile_vectors>([&](auto j) { sums[i][j] = element * row[j] + sums[i][j]; });
+      });
+    }
+    unrolled<tile_rows>([&](auto i) {
+      unrolled<tile_vectors>([&](auto j) {
+        auto* target = reinterpret_cast<Loose*>(result + i * stride + j * lanes);
+        *target = add ? *target + sums[i][j] : sums[i][j];
+      });
+    });
+  }
+};
+
+// Positions of the folded axis that are packed together: a panel of the right factor fits the first cache.
+constexpr std::int64_t panel_depth = 256;
+// What one part of the work multiplies: a block of the left factor that fits the second cache, and columns.
+constexpr std::int64_t part_panels = 8;
+constexpr std::int64_t part_columns = 256;
+
+std::int64_t panels(std::int64_t extent, std::int64_t width) {
+  return (extent + width - 1) / width;
+}
+
+/// `width` rows of the source, at most, as a panel whose `depth` columns follow each other; missing rows are 0.
+template <std::int64_t width, typename R>
+void pack(const Matrix<const R>& source, bool negate, R* panel) {
+  const R sign = negate ? -1 : 1;
+  if (source.rows == width && source.row_stride == 1) {
+    for (std::int64_t k = 0; k < source.columns; ++k)
+      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * source.data[k * source.column_stride + i];
+  } else if (source.rows == width) {
+    for (std::int64_t k = 0; k < source.columns; ++k)
+      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * source(i, k);
+  } else {
+    for (std::int64_t k = 0; k < source.columns; ++k)
+      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = i < source.rows ? sign * source(i, k) : R{};
+  }
+}
+
+template <typename R>
+class Product {
+ public:
+  Product(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right, const Matrix<R>& result,
+          void* memory, std::int64_t bytes)
+      : team_(team), left_(left), right_(right), result_(result) {
+    const std::int64_t width = left_panels_ * tile_rows + right_panels_ * Tile<R>::columns;
+    const std::int64_t fits = bytes / (width * static_cast<std::int64_t>(sizeof(R)));
+    depth_ = std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
+    packed_left_ = static_cast<R*>(memory);
+  }
+
+  void run(bool add, bool negate) {
+    for (std::int64_t begin = 0; begin < left_.columns; begin += depth_) {
+      const std::int64_t depth = std::min(depth_, left_.columns - begin);
+      packed_right_ = packed_left_ + left_panels_ * tile_rows * panels(depth, panel_depth) * panel_depth;
+      pack_operands(begin, depth, negate);
+      const std::int64_t across = panels(result_.columns, part_columns);
+      const std::int64_t down = panels(left_panels_, part_panels);
+      in_parts(team_, across * down, [&](std::int64_t part) {
+        multiply_part(part / across * part_panels, part % across * part_columns, depth, add || begin > 0);
+      });
+    }
+  }
+
+ private:
+  void pack_operands(std::int64_t begin, std::int64_t depth, bool negate) {
+    constexpr std::int64_t run = 16;
+    const std::int64_t left_runs = panels(left_panels_, run);
+    in_parts(team_, left_runs + panels(right_panels_, run), [&](std::int64_t part) {
+      const bool is_left = part < left_runs;
+      const std::int64_t first = (is_left ? part : part - left_runs) * run;
+      const std::int64_t end = std::min(first + run, is_left ? left_panels_ : right_panels_);
+      for (std::int64_t k = 0; k < depth; k += panel_depth) {
+        const std::int64_t length = std::min(panel_depth, depth - k);
+        for (std::int64_t panel = first; panel < end; ++panel)
+          if (is_left)
+            pack_panel<tile_rows>(left_, panel, begin + k, length, negate, left_panel(panel, k, length));
+          else
+            pack_panel<Tile<R>::columns>(right_.transposed(), panel, begin + k, length, false,
+                                         right_panel(panel, k, length));
+      }
+    });
+  }
+
+  template <std::int64_t width>
+  static void pack_panel(const Matrix<const R>& source, std::int64_t panel, std::int64_t begin, std::int64_t length,
+                         bool negate, R* target) {
+    const std::int64_t row = panel * width;
+    pack<width>(source.block(row, begin, std::min(width, source.rows - row), length), negate, target);
+  }
+
+  R* left_panel(std::int64_t panel, std::int64_t k, std::int64_t length) const {
+    return packed_left_ + tile_rows * (left_panels_ * k + panel * length);
+  }
+  R* right_panel(std::int64_t panel, std::int64_t k, std::int64_t length) const {
+    return packed_right_ + Tile<R>::columns * (right_panels_ * k + panel * length);
+  }
+
+  void multiply_part(std::int64_t first_panel, std::int64_t first_column, std::int64_t depth, bool add) const {
+    const std::int64_t end_panel = std::min(first_panel + part_panels, left_panels_);
+    const std::int64_t end_column = std::min(first_column + part_columns, result_.columns);
+    for (std::int64_t k = 0; k < depth; k += panel_depth) {
+      const std::int64_t length = std::min(panel_depth, depth - k);
+      for (std::int64_t column = first_column; column < end_column; column += Tile<R>::columns)
+        for (std::int64_t panel = first_panel; panel < end_panel; ++panel)
+          multiply_tile(left_panel(panel, k, length), right_panel(column / Tile<R>::columns, k, length), length,
+                        result_.block(panel * tile_rows, column,
+                                      std::min<std::int64_t>(tile_rows, result_.rows - panel * tile_rows),
+                                      std::min(Tile<R>::columns, result_.columns - column)),
+                        add || k > 0);
+    }
+  }
+
+  static void multiply_tile(const R* left, const R* right, std::int64_t depth, const Matrix<R>& result, bool add) {
+    if (result.rows == tile_rows && result.columns == Tile<R>::columns && result.column_stride == 1)
+      return Tile<R>::multiply(depth, left, right, result.data, result.row_stride, add);
+    alignas(vector_bytes) R tile[tile_rows * Tile<R>::columns];
+    Tile<R>::multiply(depth, left, right, tile, Tile<R>::columns, false);
+    for (std::int64_t i = 0; i < result.rows; ++i)
+      for (std::int64_t j = 0; j < result.columns; ++j) {
+        const R value = tile[i * Tile<R>::columns + j];
+        result(i, j) = add ? result(i, j) + value : value;
+      }
+  }
+
+  const DenseTeam& team_;
+  Matrix<const R> left_;
+  Matrix<const R> right_;
+  Matrix<R> result_;
+  std::int64_t left_panels_ = panels(left_.rows, tile_rows);
+  std::int64_t right_panels_ = panels(right_.columns, Tile<R>::columns);
+  std::int64_t depth_ = 0;  ///< positions of the folded axis that are packed at one time
+  R* packed_left_ = nullptr;
+  R* packed_right_ = nullptr;
+};
+
+template <typename R>
+void multiply_real(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right,
+                   const Matrix<R>& result, bool add, bool negate, void* memory, std::int64_t bytes) {
+  // Rows of the result are stored as vectors: of its transpose, where those follow each other.
+  const bool transposed = result.column_stride != 1 && result.row_stride == 1;
+  if (transposed)
+    Product<R>(team, right.transposed(), left.transposed(), result.transposed(), memory, bytes).run(add, negate);
+  else
+    Product<R>(team, left, right, result, memory, bytes).run(add, negate);
+}
+
+template <typename R>
+bool is_nothing(const Matrix<R>& matrix) {
+  return matrix.rows == 0 || matrix.columns == 0;
+}
+
+template <typename R, typename T>
+Matrix<R> part_of(const Matrix<T>& matrix, int part) {
+  return {reinterpret_cast<R*>(matrix.data) + part, matrix.rows, matrix.columns, 2 * matrix.row_stride,
+          2 * matrix.column_stride};
+}
+
+template <typename T>
+void zero(const Matrix<T>& result) {
+  for (std::int64_t i = 0; i < result.rows; ++i)
+    for (std::int64_t j = 0; j < result.columns; ++j) result(i, j) = T{};
+}
+
+template <typename T>
+struct Parts {
+  static constexpr bool is_complex = false;
+};
+template <typename R>
+struct Parts<std::complex<R>> {
+  static constexpr bool is_complex = true;
+  using Real = R;
+};
+
+}  // namespace
+
+template <typename T>
+void multiply(const DenseTeam& team, const Matrix<const T>& left, const Matrix<const T>& right, const Matrix<T>& result,
+              Update update, void* memory, std::int64_t bytes, [[maybe_unused]] bool conjugate) {
+  const bool add = update != Update::assign;
+  const bool negate = update == Update::subtract;
+  if (is_nothing(result)) return;
+  if (is_nothing(left)) {
+    if (!add) zero(result);
+    return;
+  }
+  if constexpr (Parts<T>::is_complex) {
+    // Real part a c - b d, imaginary part a d + b c.
+    using R = typename Parts<T>::Real;
+    const auto run = [&](int left_part, int right_part, bool first, bool minus) {
+      multiply_real<R>(team, part_of<const R>(left, left_part), part_of<const R>(right, right_part),
+                       part_of<R>(result, left_part ^ right_part), add || !first, minus != negate, memory, bytes);
+    };
+    run(0, 0, true, false);
+    run(1, 1, false, !conjugate);
+    run(0, 1, true, conjugate);
+    run(1, 0, false, false);
+  } else {
+    multiply_real<T>(team, left, right, result, add, negate, memory, bytes);
+  }
+}
+
+template void multiply(const DenseTeam&, const Matrix<const float>&, const Matrix<const float>&, const Matrix<float>&,
+                       Update, void*, std::int64_t, bool);
+template void multiply(const DenseTeam&, const Matrix<const double>&, const Matrix<const double>&,
+                       const Matrix<double>&, Update, void*, std::int64_t, bool);
+template void multiply(const DenseTeam&, const Matrix<const std::complex<float>>&,
+                       const Matrix<const std::complex<float>>&, const Matrix<std::complex<float>>&, Update, void*,
+                       std::int64_t, bool);
+template void multiply(const DenseTeam&, const Matrix<const std::complex<double>>&,
+                       const Matrix<const std::complex<double>>&, const Matrix<std::complex<double>>&, Update, void*,
+                       std::int64_t, bool);
+
+namespace {
+
+template <typename T>
+void product_of(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
+                const DenseTeam& team) {
+  std::int64_t items = 1;
+  for (const ProductRequest::Axis& axis : request.batch) items *= axis.extent;
+  const auto& [rows, columns, folded] = request.axes;
+  for (std::int64_t item = 0; item < items; ++item) {
+    std::int64_t offsets[3] = {request.left_offset, request.right_offset, request.result_offset};
+    std::int64_t rest = item;
+    for (const ProductRequest::Axis& axis : request.batch) {
+      const std::int64_t position = rest % axis.extent;
+      rest /= axis.extent;
+      offsets[0] += position * axis.left;
+      offsets[1] += position * axis.right;
+      offsets[2] += position * axis.result;
+    }
+    multiply<T>(
+        team,
+        Matrix<const T>{static_cast<const T*>(left) + offsets[0], rows.extent, folded.extent, rows.left, folded.left},
+        Matrix<const T>{static_cast<const T*>(right) + offsets[1], folded.extent, columns.extent, folded.right,
+                        columns.right},
+        Matrix<T>{static_cast<T*>(result) + offsets[2], rows.extent, columns.extent, rows.result, columns.result},
+        Update::assign, memory, request.bytes);
+  }
+}
+
+}  // namespace
+
+void product(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
+             const DenseTeam& team) {
+  switch (static_cast<DType>(request.dtype)) {
+    case DType::f32:
+      return product_of<float>(request, left, right, result, memory, team);
+    case DType::f64:
+      return product_of<double>(request, left, right, result, memory, team);
+    case DType::c64:
+      return product_of<std::complex<float>>(request, left, right, result, memory, team);
+    case DType::c128:
+      return product_of<std::complex<double>>(request, left, right, result, memory, team);
+    default:
+      return;
+  }
+}
+
+}  // namespace jaxc::cpu::JAXC_DENSE_TARGET

@@ -1,0 +1,19 @@
+// Products of matrices that are packed for the caches (Goto and van de Geijn 2008).
+#pragma once
+
+#include "backends/llvm/runtime/dense/matrix.h"
+
+namespace jaxc::cpu::JAXC_DENSE_TARGET {
+
+enum class Update : std::uint8_t { assign, add, subtract };
+
+/// result = left right, or result +- left right; with `conjugate`, the right factor's conjugate. `memory` (64-byte
+/// aligned) holds product_bytes, or as many more as there are: then fewer passes are made over the result.
+template <typename T>
+void multiply(const DenseTeam& team, const Matrix<const T>& left, const Matrix<const T>& right, const Matrix<T>& result,
+              Update update, void* memory, std::int64_t bytes, bool conjugate = false);
+
+void product(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
+             const DenseTeam& team);
+
+}  // namespace jaxc::cpu::JAXC_DENSE_TARGET

@@ -1,0 +1,158 @@
+// Recognises products of matrices by the strides that each axis of a nest has in the operands and the result.
+#include "compiler/plan/cpu_products.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/plan/schedule.h"
+#include "ir/affine.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+using ir::ArrayId;
+using ir::Nest;
+using ir::Opcode;
+using ir::OpId;
+using ir::ProductPlan;
+using ir::ScalarOp;
+using Axis = ProductPlan::Axis;
+
+// Below this, generated code multiplies straight from the operands; see docs/libraries.md.
+constexpr std::int64_t fewest_products = std::int64_t{1} << 24;
+// Packing costs as much as a few multiplications of each element.
+constexpr std::int64_t shortest_axis = 48;
+
+// Packed operands: tiles that the last rows and columns do not fill, a panel's depth, and what is packed at one time.
+constexpr std::int64_t padding = 96;
+constexpr std::int64_t panel_depth = 256;
+constexpr std::int64_t most_packed = std::int64_t{1} << 25;
+
+/// The strides of one access, by the nest's axes.
+struct Access {
+  ArrayId array = 0;
+  std::int64_t offset = 0;
+  std::vector<std::int64_t> strides;
+};
+
+std::optional<Access> access(const ir::Program& program, const Nest& nest, ArrayId array,
+                             const std::vector<ir::Index>& indices) {
+  Access result{array, 0, std::vector<std::int64_t>(nest.axes.size(), 0)};
+  const std::vector<std::int64_t> strides = row_major_strides(program.arrays[array].shape);
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const auto form = ir::affine(indices[k], nest.body, nest.axes.size());
+    if (!form) return std::nullopt;
+    result.offset += form->offset * strides[k];
+    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+      result.strides[axis] += form->coefficients[axis] * strides[k];
+  }
+  return result;
+}
+
+// A read that no guard holds back.
+std::optional<Access> read(const ir::Program& program, const Nest& nest, OpId id) {
+  const ScalarOp& op = nest.body.ops[id];
+  if (op.opcode != Opcode::read || !op.arguments.empty()) return std::nullopt;
+  return access(program, nest, op.array, op.indices);
+}
+
+// The fold adds the products of the body's two results.
+bool sums_products(const Nest& nest) {
+  if (!nest.reduction || nest.reduction->merge != Opcode::add || nest.body.results.size() != 2) return false;
+  const ir::Region& step = nest.reduction->step;
+  if (step.results.size() != 1 || nest.reduction->initial.size() != 1 || nest.reduction->initial[0].bits != 0)
+    return false;
+  const ScalarOp& sum = step.ops[step.results[0]];
+  const auto is_argument = [&](std::size_t operand, OpId number) {
+    return step.ops[sum.arguments[operand]].opcode == Opcode::argument && sum.arguments[operand] == number;
+  };
+  return sum.opcode == Opcode::mul_add && is_argument(2, 0) &&
+         ((is_argument(0, 1) && is_argument(1, 2)) || (is_argument(0, 2) && is_argument(1, 1)));
+}
+
+// Joins axes that follow each other in every array, as the two free axes of an operand do; longest first.
+void join(std::vector<Axis>& axes) {
+  const auto follows = [](const Axis& outer, const Axis& inner) {
+    return outer.left == inner.left * inner.extent && outer.right == inner.right * inner.extent &&
+           outer.result == inner.result * inner.extent;
+  };
+  for (std::size_t k = 0; k < axes.size(); ++k)
+    for (std::size_t other = 0; other < axes.size(); ++other) {
+      if (k == other || !follows(axes[k], axes[other])) continue;
+      axes[other].extent *= axes[k].extent;
+      axes.erase(axes.begin() + static_cast<std::ptrdiff_t>(k));
+      return join(axes);
+    }
+  std::stable_sort(axes.begin(), axes.end(), [](const Axis& one, const Axis& two) { return one.extent > two.extent; });
+}
+
+// The groups of axes: in the left operand and the result, in the right one and the result, in both operands, in all.
+struct Groups {
+  std::vector<Axis> rows, columns, folded, batch;
+};
+
+std::optional<Groups> group(const Nest& nest, const Access& left, const Access& right, const Access& result) {
+  Groups groups;
+  for (std::size_t k = 0; k < nest.axes.size(); ++k) {
+    const Axis axis{nest.axes[k].extent, left.strides[k], right.strides[k], result.strides[k]};
+    if (axis.left < 0 || axis.right < 0 || axis.result < 0 || axis.extent < 1) return std::nullopt;
+    if (axis.extent == 1) continue;
+    if (nest.axes[k].kind == ir::AxisKind::ordered) return std::nullopt;
+    if (nest.axes[k].kind == ir::AxisKind::reduced)
+      groups.folded.push_back(axis);
+    else if (axis.left != 0 && axis.right == 0)
+      groups.rows.push_back(axis);
+    else if (axis.left == 0 && axis.right != 0)
+      groups.columns.push_back(axis);
+    else
+      groups.batch.push_back(axis);
+  }
+  for (std::vector<Axis>* axes : {&groups.rows, &groups.columns, &groups.folded, &groups.batch}) join(*axes);
+  if (groups.rows.empty() || groups.columns.empty() || groups.folded.size() != 1) return std::nullopt;
+  for (std::vector<Axis>* axes : {&groups.rows, &groups.columns}) {
+    groups.batch.insert(groups.batch.end(), axes->begin() + 1, axes->end());
+    axes->resize(1);
+  }
+  if (groups.batch.size() > ProductPlan::batch_axes) return std::nullopt;
+  return groups;
+}
+
+}  // namespace
+
+std::int64_t product_workspace(std::int64_t rows, std::int64_t columns, std::int64_t folded, std::int64_t bytes) {
+  const std::int64_t panel = (rows + columns + padding) * panel_depth * bytes;
+  const std::int64_t panels = (folded + panel_depth - 1) / panel_depth;
+  return panel * std::clamp(most_packed / panel, std::int64_t{1}, std::max(panels, std::int64_t{1}));
+}
+
+std::optional<ir::ProductPlan> library_product(const ir::Program& program, const Nest& nest) {
+  if (!sums_products(nest) || nest.outputs.size() != 1 || nest.outputs[0].base) return std::nullopt;
+  const auto left = read(program, nest, nest.body.results[0]);
+  const auto right = read(program, nest, nest.body.results[1]);
+  const auto result = access(program, nest, nest.outputs[0].result, nest.outputs[0].indices);
+  if (!left || !right || !result) return std::nullopt;
+  const DType dtype = program.arrays[result->array].dtype;
+  const auto is_same = [&](const Access& operand) { return program.arrays[operand.array].dtype == dtype; };
+  if ((dtype != DType::f32 && dtype != DType::f64) || !is_same(*left) || !is_same(*right)) return std::nullopt;
+  const std::optional<Groups> groups = group(nest, *left, *right, *result);
+  if (!groups) return std::nullopt;
+  ProductPlan plan;
+  plan.dtype = dtype;
+  plan.left = left->array;
+  plan.right = right->array;
+  plan.result = result->array;
+  plan.offsets = {left->offset, right->offset, result->offset};
+  plan.axes = {groups->rows[0], groups->columns[0], groups->folded[0]};
+  std::copy(groups->batch.begin(), groups->batch.end(), plan.batch.begin());
+  const std::int64_t m = plan.axes[0].extent;
+  const std::int64_t n = plan.axes[1].extent;
+  const std::int64_t k = plan.axes[2].extent;
+  if (std::min({m, n, k}) < shortest_axis || m * n < fewest_products / k) return std::nullopt;
+  plan.bytes = product_workspace(m, n, k, static_cast<std::int64_t>(element_bytes(dtype)));
+  plan.reason = fmt::format("a product of {} x {} and {} x {}, whose operands are worth packing", m, k, k, n);
+  return plan;
+}
+
+}  // namespace jaxc::compiler

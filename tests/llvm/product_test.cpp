@@ -1,0 +1,133 @@
+// Products of matrices that a library runs: every arrangement of axes, at sizes that leave tiles part empty.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "compiler/evaluate/values.h"
+#include "compiler/pipeline.h"
+#include "compiler/plan/cpu.h"
+#include "ir/parser.h"
+#include "tests/llvm/run.h"
+
+namespace jaxc::cpu {
+namespace {
+
+struct Row {
+  const char* name;
+  Shape left;
+  Shape right;
+  const char* numbers;       ///< contracting and batch dimensions
+  std::string_view indices;  ///< einsum's letters
+};
+
+const Row rows[] = {
+    {"plain", {261, 305}, {305, 300}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"left_transposed", {305, 261}, {305, 300}, "([0], [0]), ([], [])", "ki,kj->ij"},
+    {"right_transposed", {261, 305}, {300, 305}, "([1], [1]), ([], [])", "ik,jk->ij"},
+    {"both_transposed", {305, 261}, {300, 305}, "([0], [1]), ([], [])", "ki,jk->ij"},
+    {"narrow", {4001, 50}, {50, 129}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"deep", {49, 7000}, {7000, 60}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"batch", {3, 200, 333}, {3, 333, 256}, "([2], [1]), ([0], [0])", "bik,bkj->bij"},
+    {"inner_batch", {200, 333, 2}, {333, 2, 256}, "([1], [0]), ([2], [1])", "ikb,kbj->bij"},
+    {"two_free", {20, 13, 301}, {301, 260}, "([2], [0]), ([], [])", "aik,kj->aij"},
+    {"two_folded", {261, 17, 19}, {17, 19, 300}, "([1, 2], [0, 1]), ([], [])", "ikl,klj->ij"},
+};
+
+/// The sum over every letter that the result lacks, in long double.
+std::vector<double> expected(const Row& row, const std::vector<double>& left, const std::vector<double>& right) {
+  const std::size_t comma = row.indices.find(',');
+  const std::size_t arrow = row.indices.find("->");
+  const std::string_view parts[] = {row.indices.substr(0, comma), row.indices.substr(comma + 1, arrow - comma - 1),
+                                    row.indices.substr(arrow + 2)};
+  std::string letters(parts[2]);
+  for (const char letter : parts[0])
+    if (letters.find(letter) == std::string::npos) letters += letter;
+  std::vector<std::size_t> extents(letters.size());
+  std::vector<std::size_t> strides[2];
+  const Shape* shapes[] = {&row.left, &row.right};
+  for (std::size_t operand = 0; operand < 2; ++operand) {
+    strides[operand].assign(letters.size(), 0);
+    std::size_t stride = 1;
+    for (std::size_t k = parts[operand].size(); k-- > 0;) {
+      const std::size_t letter = letters.find(parts[operand][k]);
+      extents[letter] = static_cast<std::size_t>((*shapes[operand])[k]);
+      strides[operand][letter] = stride;
+      stride *= extents[letter];
+    }
+  }
+  std::vector<double> result;
+  std::vector<std::size_t> place(letters.size(), 0);
+  const auto next = [&](std::size_t first, std::size_t last) {  // of the letters [first, last); false after the end
+    for (std::size_t k = last; k-- > first;) {
+      if (++place[k] < extents[k]) return true;
+      place[k] = 0;
+    }
+    return false;
+  };
+  const auto number = [&](std::size_t operand) {
+    std::size_t sum = 0;
+    for (std::size_t k = 0; k < place.size(); ++k) sum += place[k] * strides[operand][k];
+    return sum;
+  };
+  do {
+    double sum = 0;
+    do sum += left[number(0)] * right[number(1)];
+    while (next(parts[2].size(), letters.size()));
+    result.push_back(sum);
+  } while (next(0, parts[2].size()));
+  return result;
+}
+
+class LibraryProduct : public ::testing::TestWithParam<std::tuple<Row, DType>> {};
+
+TEST_P(LibraryProduct, AgreesWithSums) {
+  const auto& [row, dtype] = GetParam();
+  std::mt19937_64 random(17);
+  std::vector<Array> inputs;
+  std::vector<double> numbers[2];
+  for (const Shape& shape : {row.left, row.right}) {
+    Array array(Type{dtype, shape});
+    std::vector<double>& values = numbers[inputs.size()];
+    for (std::int64_t k = 0; k < element_count(shape); ++k) {
+      values.push_back(static_cast<double>(random() % 257) / 128 - 1);  // exact in f32
+      if (dtype == DType::f32) {
+        const auto value = static_cast<float>(values.back());
+        std::memcpy(array.mutable_bytes().data() + 4 * k, &value, 4);
+      } else {
+        std::memcpy(array.mutable_bytes().data() + 8 * k, &values.back(), 8);
+      }
+    }
+    inputs.push_back(array);
+  }
+  const std::vector<double> want = expected(row, numbers[0], numbers[1]);
+  const auto letters = row.indices.substr(row.indices.find("->") + 2);
+  Shape shape;
+  for (const char letter : letters) {
+    const std::size_t k = row.indices.find(letter);
+    shape.push_back(k < row.left.size() ? row.left[k] : row.right[row.indices.find(letter) - row.left.size() - 1]);
+  }
+  const auto type = [&](const Shape& of) { return std::string(name(dtype)) + to_string(of); };
+  const std::string text = fmt::format(
+      "{{ lambda ; a:{} b:{}. let c:{} = dot_general[dimension_numbers=({}) preferred_element_type={}] a b in (c,) }}",
+      type(row.left), type(row.right), type(shape), row.numbers, numpy_name(dtype));
+  const compiler::Compilation compiled =
+      compiler::compile(ir::parse(text, "product"), {}, {}, [](const ir::Program& program) {
+        ir::Plan plan = compiler::plan_cpu(program);
+        EXPECT_TRUE(std::any_of(plan.nests.begin(), plan.nests.end(),
+                                [](const auto& nest) { return nest.second.product.has_value(); }));
+        return plan;
+      });
+  const std::vector<double> got = compiler::load<double>(testing::run(compiled.program, compiled.plan, inputs)[0]);
+  ASSERT_EQ(got.size(), want.size());
+  const double tolerance = dtype == DType::f32 ? 3e-4 : 3e-13;
+  for (std::size_t k = 0; k < want.size(); ++k) ASSERT_NEAR(got[k], want[k], tolerance) << "element " << k;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, LibraryProduct,
+                         ::testing::Combine(::testing::ValuesIn(rows), ::testing::Values(DType::f32, DType::f64)),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", std::get<0>(info.param).name, name(std::get<1>(info.param)));
+                         });
+
+}  // namespace
+}  // namespace jaxc::cpu
