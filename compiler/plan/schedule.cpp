@@ -145,6 +145,30 @@ std::optional<std::size_t> axis_completing_rows(const Program& program, const Ne
   return std::nullopt;
 }
 
+/// A short axis that most reads do not depend on: unrolled inside the lanes, its points share what they read and what
+/// they compute from it.
+std::optional<std::size_t> axis_sharing_reads(const Nest& nest) {
+  constexpr std::int64_t most_points = 16;
+  constexpr std::int64_t fewest_shared = 4;
+  if (nest.reduction) return std::nullopt;
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
+    const bool small = nest.axes[axis].extent >= 2 && nest.axes[axis].extent <= most_points;
+    if (!small || nest.axes[axis].kind != AxisKind::parallel) continue;
+    const auto depends = [&](const Index& index) {
+      return std::any_of(index.terms.begin(), index.terms.end(), [&](const Index::Term& term) {
+        const ScalarOp& op = nest.body.ops[term.op];
+        return op.opcode != Opcode::axis || op.immediate == axis;
+      });
+    };
+    std::int64_t shared = 0;
+    std::int64_t own = 0;
+    for (const ScalarOp& op : nest.body.ops)
+      if (op.opcode == Opcode::read) ++(std::any_of(op.indices.begin(), op.indices.end(), depends) ? own : shared);
+    if (shared >= fewest_shared && shared >= 2 * own) return axis;
+  }
+  return std::nullopt;
+}
+
 /// Fills lanes that a short innermost axis leaves empty with neighbours along another axis, where both are one
 /// straight line in memory.
 void widen_lanes(const Program& program, const Nest& nest, std::int64_t vector_bits, std::size_t lanes,
@@ -174,6 +198,50 @@ void widen_lanes(const Program& program, const Nest& nest, std::int64_t vector_b
   }
 }
 
+/// A nest that reads along one axis what it stores along another: lanes along the former, in blocks of as many
+/// positions of the latter, which are turned around in registers.
+struct Turn {
+  std::size_t read = 0;
+  std::size_t stored = 0;
+  std::int64_t width = 1;
+};
+
+std::optional<Turn> turn_of(const Program& program, const Nest& nest, std::int64_t vector_bits) {
+  constexpr std::int64_t widest_block = 16;
+  constexpr std::int64_t most_operations = 8;
+  if (nest.reduction || nest.outputs.size() != 1 || extents_product(nest) <= small_nest) return std::nullopt;
+  const NestOutput& output = nest.outputs[0];
+  const bool parallel = std::all_of(nest.axes.begin(), nest.axes.end(),
+                                    [](const ir::Axis& axis) { return axis.kind == AxisKind::parallel; });
+  if (!parallel || output.base || output.guard || operation_cost(nest.body) > most_operations) return std::nullopt;
+  const auto stride = [&](const std::vector<Index>& indices, ir::ArrayId array, std::size_t axis) {
+    return address_stride(nest.body, indices, program.arrays[array].shape, axis);
+  };
+  const std::int64_t width = std::min(lane_width(program, nest, vector_bits, vector_bits), widest_block);
+  std::vector<std::size_t> stored;
+  std::vector<std::size_t> read;
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
+    if (nest.axes[axis].extent < width) continue;
+    const auto apart = stride(output.indices, output.result, axis);
+    bool apart_in_reads = false;
+    bool neighbours_in_reads = false;
+    bool fits = apart.has_value();
+    for (const ScalarOp& op : nest.body.ops) {
+      if (op.opcode != Opcode::read) continue;
+      const auto step = stride(op.indices, op.array, axis);
+      fits = fits && step && op.arguments.empty();
+      if (!fits) break;
+      neighbours_in_reads = neighbours_in_reads || *step == 1;
+      apart_in_reads = apart_in_reads || *step < 0 || *step > 1;
+    }
+    if (!fits) continue;
+    if (*apart == 1 && apart_in_reads) stored.push_back(axis);
+    if (*apart >= width && neighbours_in_reads && !apart_in_reads) read.push_back(axis);
+  }
+  if (width < 4 || stored.size() != 1 || read.size() != 1) return std::nullopt;
+  return Turn{read[0], stored[0], width};
+}
+
 }  // namespace
 
 std::vector<std::int64_t> row_major_strides(const Shape& shape, std::int64_t row) {
@@ -200,14 +268,24 @@ std::optional<std::int64_t> address_stride(const Region& body, const std::vector
 NestPlan schedule_nest(const Program& program, const Nest& nest, std::int64_t vector_bits) {
   NestPlan plan;
   plan.axes.resize(nest.axes.size());
+  if (const auto turn = turn_of(program, nest, vector_bits)) {
+    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+      if (axis != turn->read && axis != turn->stored) plan.order.push_back(static_cast<int>(axis));
+    plan.order.push_back(static_cast<int>(turn->read));
+    plan.order.push_back(static_cast<int>(turn->stored));
+    plan.axes[turn->read] = {Schedule::lanes, static_cast<int>(turn->width)};
+    plan.axes[turn->stored] = {Schedule::serial, static_cast<int>(turn->width)};
+    return plan;
+  }
   std::optional<std::size_t> lanes;
   std::int64_t width = 1;
   const bool ordered = std::any_of(nest.axes.begin(), nest.axes.end(),
                                    [](const ir::Axis& axis) { return axis.kind == AxisKind::ordered; });
+  const std::optional<std::size_t> sharing = axis_sharing_reads(nest);
   if (!nest.axes.empty() && !ordered) {
     std::int64_t best = lane_cost(program, nest, nest.axes.size() - 1, 1);
     for (std::size_t axis = nest.axes.size(); axis-- > 0;) {
-      if (nest.axes[axis].extent < 2) continue;
+      if (nest.axes[axis].extent < 2 || axis == sharing) continue;
       if (nest.axes[axis].kind == AxisKind::reduced && !nest.reduction->merge) continue;
       const std::int64_t candidate = lane_width(program, nest, nest.axes[axis].extent, vector_bits);
       const std::int64_t cost = lane_cost(program, nest, axis, candidate);
@@ -232,7 +310,9 @@ NestPlan schedule_nest(const Program& program, const Nest& nest, std::int64_t ve
     plan.order.clear();
     for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) plan.order.push_back(static_cast<int>(axis));
   } else if (lanes) {
-    if (const auto row = axis_completing_rows(program, nest, *lanes)) {
+    auto row = axis_completing_rows(program, nest, *lanes);
+    if (!row) row = sharing;
+    if (row) {
       std::erase(plan.order, static_cast<int>(*row));
       plan.order.push_back(static_cast<int>(*row));
       plan.axes[*row].schedule = Schedule::unrolled;
@@ -250,7 +330,7 @@ std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
   for (const ScalarOp& op : nest.body.ops) cost += op.opcode == Opcode::read ? 1 : 0;
   if (nest.reduction) cost += operation_cost(nest.reduction->step);
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
-    const std::int64_t width = plan.axes[axis].width;
+    const std::int64_t width = plan.axes[axis].schedule == Schedule::serial ? 1 : plan.axes[axis].width;
     const std::int64_t copies = (nest.axes[axis].extent + width - 1) / width;
     cost = copies > 0 && cost > most_operations / copies ? most_operations : cost * copies;
   }

@@ -17,21 +17,55 @@ using Complex = std::complex<long double>;
 constexpr std::int64_t largest_radix = 50;  ///< a larger prime factor is left to Bluestein
 constexpr std::int64_t unrolled_radix = 8;  ///< sums of at most so many terms are written out
 
+// std::complex's own product looks after infinities.
+Complex product(const Complex& a, const Complex& b) {
+  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
+
 // exp(2 pi i number / n), with the angle reduced exactly.
 Complex root_of_unity(std::int64_t number, std::int64_t n) {
   const auto turn = static_cast<long double>(((number % n) + n) % n) / static_cast<long double>(n);
   return std::polar(1.0L, 2 * std::numbers::pi_v<long double> * turn);
 }
 
-// Radices whose product is n: fours, then primes in ascending order.
-std::vector<std::int64_t> radices(std::int64_t n) {
+// All roots of unity of order n, each a product of two of few.
+class Roots {
+ public:
+  explicit Roots(std::int64_t n) : n_(n), step_(1) {
+    while (step_ * step_ < n) step_ *= 2;
+    for (std::int64_t k = 0; k < step_; ++k) fine_.push_back(root_of_unity(k, n));
+    for (std::int64_t k = 0; k < n; k += step_) coarse_.push_back(root_of_unity(k, n));
+  }
+
+  /// exp(2 pi i number / n)
+  Complex operator()(std::int64_t number) const {
+    const std::int64_t reduced = ((number % n_) + n_) % n_;
+    return product(coarse_[static_cast<std::size_t>(reduced / step_)],
+                   fine_[static_cast<std::size_t>(reduced % step_)]);
+  }
+
+ private:
+  std::int64_t n_;
+  std::int64_t step_;
+  std::vector<Complex> fine_;
+  std::vector<Complex> coarse_;
+};
+
+// Radices whose product is n: first a sixteen where the elements of a line are neighbours, since its results fill
+// vectors, then eights, the rest of a power of two, and primes in ascending order.
+std::vector<std::int64_t> radices(std::int64_t n, bool neighbours) {
   std::vector<std::int64_t> factors;
-  for (std::int64_t factor : {4, 2}) {
-    for (; n % factor == 0; n /= factor) factors.push_back(factor);
-  }
-  for (std::int64_t factor = 3; factor * factor <= n; factor += 2) {
-    for (; n % factor == 0; n /= factor) factors.push_back(factor);
-  }
+  const auto take = [&](std::int64_t factor) {
+    const bool divides = n % factor == 0;
+    if (divides) factors.push_back(factor);
+    if (divides) n /= factor;
+    return divides;
+  };
+  if (neighbours && (n % 32 == 0 || n == 16)) take(16);
+  for (const std::int64_t factor : {8, 4, 2})
+    while (take(factor)) continue;
+  for (std::int64_t factor = 3; factor * factor <= n; factor += 2)
+    while (take(factor)) continue;
   if (n > 1) factors.push_back(n);
   return factors;
 }
@@ -49,7 +83,7 @@ void transform(const Complex* values, std::size_t stride, std::size_t count, con
   transform(values + stride, 2 * stride, half, roots, result + half);
   for (std::size_t k = 0; k < half; ++k) {
     const Complex even = result[k];
-    const Complex turned = roots[k * stride] * result[k + half];
+    const Complex turned = product(roots[k * stride], result[k + half]);
     result[k] = even + turned;
     result[k + half] = even - turned;
   }
@@ -58,8 +92,9 @@ void transform(const Complex* values, std::size_t stride, std::size_t count, con
 // The transform of a power of two of numbers.
 std::vector<Complex> transformed(const std::vector<Complex>& values) {
   const auto count = static_cast<std::int64_t>(values.size());
+  const Roots all(count);
   std::vector<Complex> roots;
-  for (std::int64_t k = 0; k < count / 2; ++k) roots.push_back(root_of_unity(-k, count));
+  for (std::int64_t k = 0; k < count / 2; ++k) roots.push_back(all(-k));
   std::vector<Complex> result(values.size());
   transform(values.data(), 1, values.size(), roots, result.data());
   return result;
@@ -73,9 +108,56 @@ class Lines {
 
   const Items& items() const { return items_; }
 
+  // The first half of the transform of lines of n real numbers, n even: z[j] = x[2j] + i x[2j+1] has half the length,
+  // and Z[k] = E[k] + i O[k] the transforms of the even and the odd numbers, which are symmetric: E[-k] = conj E[k].
+  Elements transform_real(const Elements& lines, std::int64_t n) const {
+    const std::int64_t half = n / 2;
+    const Elements pairs = {lowering_.reshape(lines.real, items_.shape({half, 2}))};
+    const Elements signal = items_.generate(
+        {half, 1}, [&](const Point& p) { return complex(p.read(pairs, {p[0], 0}), p.read(pairs, {p[0], 1})); });
+    const Elements spectrum = transform(signal, half, -1, 0.5L);
+    const Elements round = items_.generate({half + 1, 1}, [&](const Point& p) {
+      const Scalar first = p.read(spectrum, {0, 0});
+      const auto part = [&](ArrayId array, const Scalar& end) {
+        std::vector<ir::Index> place = at(p.batch);
+        place.push_back(at(p[0].real));
+        place.push_back(fixed(0));
+        const Scalar inside = p[0] < p.integer(half);
+        return end.part(p.builder.read(p.dtype, array, std::move(place), inside.real, end.real));
+      };
+      return complex(part(spectrum.real, first.real_part()), part(*spectrum.imaginary, first.imaginary_part()));
+    });
+    const Elements turn = turns(half + 1, n, -1);
+    return items_.generate({half + 1, 1}, [&](const Point& p) {
+      const Scalar value = p.read(round, {p[0], 0});
+      const Scalar mirrored = conj(p.read(round, {at(p[0].real, -1, half), 0}));
+      return value + mirrored + entry(p, turn, {at(p[0].real)}) * quarter_turn(mirrored - value);
+    });
+  }
+
+  // The inverse of transform_real, times 1 / n: the parts of the result of z are the even and the odd numbers.
+  Elements transform_to_real(const Elements& spectrum, std::int64_t n) const {
+    const std::int64_t half = n / 2;
+    const Elements turn = turns(half, n, 1);
+    const Elements folded = items_.generate({half, 1}, [&](const Point& p) {
+      const auto real_at_ends = [&](const Scalar& value) {
+        return complex(value.real_part(), select(is_zero(p[0]), p.number(0), value.imaginary_part()));
+      };
+      const Scalar value = real_at_ends(p.read(spectrum, {p[0], 0}));
+      const Scalar mirrored = conj(real_at_ends(p.read(spectrum, {at(p[0].real, -1, half), 0})));
+      return value + mirrored + entry(p, turn, {at(p[0].real)}) * quarter_turn(value - mirrored);
+    });
+    const Elements signal = transform(folded, half, 1, 1 / static_cast<long double>(n));
+    const Elements pairs = items_.generate({half, 2}, [&](const Point& p) {
+      const Scalar value = p.read(signal, {p[0], 0});
+      return select(is_zero(p[1]), value.real_part(), value.imaginary_part());
+    });
+    return {lowering_.reshape(pairs.real, items_.shape({n, 1}))};
+  }
+
   // sum over j of x[j] exp(sign 2 pi i j k / n), times `factor`.
   Elements transform(const Elements& lines, std::int64_t n, int sign, long double factor) const {
-    const std::vector<std::int64_t> factors = radices(n);
+    const std::vector<std::int64_t> factors = radices(n, inner_ == 1);
     if (!factors.empty() && factors.back() > largest_radix) return bluestein(lines, n, sign, factor);
     Elements current = lines;
     std::int64_t stride = 1;
@@ -101,6 +183,16 @@ class Lines {
     return {array(real), array(imaginary)};
   }
 
+  // exp(sign 2 pi i k / n) for k below `count`.
+  Elements turns(std::int64_t count, std::int64_t n, int sign) const {
+    const Roots roots(n);
+    std::vector<Complex> values;
+    for (std::int64_t k = 0; k < count; ++k) values.push_back(roots(sign * k));
+    return table({count}, values);
+  }
+
+  static Scalar quarter_turn(const Scalar& value) { return complex(-value.imaginary_part(), value.real_part()); }
+
   static Scalar entry(const Point& p, const Elements& table, std::vector<ir::Index> indices) {
     return {&p.builder, p.lowering.read(p.builder, table.real, indices),
             p.lowering.read(p.builder, *table.imaginary, indices)};
@@ -111,53 +203,93 @@ class Lines {
   Elements stage(const Elements& source, std::int64_t length, std::int64_t radix, std::int64_t stride, int sign,
                  long double factor) const {
     const std::int64_t groups = length / radix;
-    std::vector<Complex> roots;
-    for (std::int64_t k = 0; k < radix; ++k)
-      for (std::int64_t j = 0; j < radix; ++j) roots.push_back(factor * root_of_unity(sign * j * k, radix));
-    const Elements root = table({radix, radix}, roots);
-    std::vector<Complex> twiddles;
-    for (std::int64_t p = 0; p < groups; ++p)
-      for (std::int64_t k = 0; k < radix; ++k) twiddles.push_back(root_of_unity(sign * p * k, length));
-    const auto term = [&](const Point& p, const ir::Index& j, ir::Index place) {
+    const auto term = [&](const Point& p, ir::Index place) {
       place.terms.push_back({stride, p[0].real});
       place.terms.push_back({1, p[2].real});
-      return entry(p, root, {at(p[1].real), j}) * p.read(source, {std::move(place), p[3]});
+      return p.read(source, {std::move(place), p[3]});
+    };
+    std::optional<Elements> twiddle;
+    if (groups > 1 || factor != 1) {
+      const Roots turns(length);
+      std::vector<Complex> twiddles;
+      for (std::int64_t k = 0; k < radix; ++k)
+        for (std::int64_t p = 0; p < groups; ++p) twiddles.push_back(factor * turns(sign * p * k));
+      twiddle = table({radix, groups}, twiddles);
+    }
+    const auto turned = [&](const Point& p, const Scalar& sum) {
+      if (!twiddle) return sum;
+      const Scalar result = entry(p, *twiddle, {at(p[1].real), at(p[0].real)}) * sum;
+      return factor == 1 ? select(equal(p[1], p.integer(0)), sum, result) : result;
     };
     const Shape shape = {groups, radix, stride, inner_};
-    const std::optional<Elements> twiddle =
-        groups == 1 ? std::nullopt : std::optional(table({groups, radix}, twiddles));
-    const auto turned = [&](const Point& p, const Scalar& sum) {
-      return twiddle ? entry(p, *twiddle, {at(p[0].real), at(p[1].real)}) * sum : sum;
-    };
     const std::int64_t step = groups * stride;
+    if (std::has_single_bit(static_cast<std::uint64_t>(radix)))
+      return whole(length * stride, items_.generate(shape, [&](const Point& p) {
+        std::vector<Scalar> terms;
+        for (std::int64_t j = 0; j < radix; ++j) terms.push_back(term(p, fixed(j * step)));
+        return turned(p, butterfly(p, terms, sign));
+      }));
+    std::vector<Complex> powers;
+    for (std::int64_t k = 0; k < radix; ++k)
+      for (std::int64_t j = 0; j < radix; ++j) powers.push_back(root_of_unity(sign * j * k, radix));
+    const Elements root = table({radix, radix}, powers);
     if (radix <= unrolled_radix) {
       return whole(length * stride, items_.generate(shape, [&](const Point& p) {
-        Scalar sum = term(p, fixed(0), fixed(0));
-        for (std::int64_t j = 1; j < radix; ++j) sum = sum + term(p, fixed(j), fixed(j * step));
+        Scalar sum = term(p, fixed(0));
+        for (std::int64_t j = 1; j < radix; ++j)
+          sum = sum + entry(p, root, {at(p[1].real), fixed(j)}) * term(p, fixed(j * step));
         return turned(p, sum);
       }));
     }
-    const Elements sums =
-        items_.sum(shape, {radix}, [&](const Point& p) { return term(p, at(p[4].real), at(p[4].real, step)); });
+    const Elements sums = items_.sum(shape, {radix}, [&](const Point& p) {
+      return entry(p, root, {at(p[1].real), at(p[4].real)}) * term(p, at(p[4].real, step));
+    });
     return whole(length * stride, items_.generate(shape, [&](const Point& p) {
       return turned(p, p.read(sums, {p[0], p[1], p[2], p[3]}));
     }));
   }
 
+  // Number k = p[1] of the transform of a power of two of terms, by the transforms of the even and the odd ones. Once
+  // the axis k is unrolled, the choices are made, and what several k need is computed once.
+  static Scalar butterfly(const Point& p, std::span<const Scalar> terms, int sign) {
+    const std::size_t count = terms.size();
+    if (count == 1) return terms[0];
+    std::vector<Scalar> halves[2];
+    for (std::size_t j = 0; j < count; ++j) halves[j % 2].push_back(terms[j]);
+    const auto bit = [&](std::int64_t mask) { return !equal(p[1] & p.integer(mask), p.integer(0)); };
+    const Scalar even = butterfly(p, halves[0], sign);
+    Scalar odd = butterfly(p, halves[1], sign);
+    const auto half = static_cast<std::int64_t>(count / 2);
+    for (std::int64_t mask = 1; mask < half; mask *= 2)
+      odd = select(bit(mask), turn(odd, root_of_unity(sign * mask, 2 * half)), odd);
+    return select(bit(half), even - odd, even + odd);
+  }
+
+  static Scalar turn(const Scalar& value, const Complex& root) {
+    const Scalar rotated = quarter_turn(value);
+    if (std::abs(root.real()) < 1e-15L) return root.imag() > 0 ? rotated : -rotated;
+    const Scalar cosine = value.number(static_cast<double>(root.real()));
+    const Scalar sine = value.number(static_cast<double>(root.imag()));
+    return multiply_add(sine, rotated, cosine * value);
+  }
+
   Elements whole(std::int64_t n, const Elements& values) const {
     const Shape shape = items_.shape({n, inner_});
-    return {lowering_.reshape(values.real, shape), lowering_.reshape(*values.imaginary, shape)};
+    Elements result{lowering_.reshape(values.real, shape)};
+    if (values.imaginary) result.imaginary = lowering_.reshape(*values.imaginary, shape);
+    return result;
   }
 
   // j k = (j^2 + k^2 - (k - j)^2) / 2 makes the transform a convolution with c[k] = exp(-sign pi i k^2 / n).
   Elements bluestein(const Elements& lines, std::int64_t n, int sign, long double factor) const {
     const auto padded = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(2 * n - 1)));
+    const Roots roots(2 * n);
     std::vector<Complex> chirp;
     std::vector<Complex> kernel(static_cast<std::size_t>(padded));
     for (std::int64_t k = 0; k < n; ++k) {
       const auto squared = static_cast<std::int64_t>(static_cast<unsigned __int128>(k) * static_cast<std::uint64_t>(k) %
                                                      static_cast<std::uint64_t>(2 * n));
-      chirp.push_back(root_of_unity(sign * squared, 2 * n));
+      chirp.push_back(roots(sign * squared));
       kernel[static_cast<std::size_t>(k)] = std::conj(chirp.back()) * factor;
       kernel[static_cast<std::size_t>((padded - k) % padded)] = kernel[static_cast<std::size_t>(k)];
     }
@@ -195,7 +327,7 @@ Elements completed(const Items& items, const Elements& half, std::int64_t n) {
   });
 }
 
-std::int64_t product(std::span<const std::int64_t> extents) {
+std::int64_t points(std::span<const std::int64_t> extents) {
   std::int64_t result = 1;
   for (const std::int64_t extent : extents) result *= extent;
   return result;
@@ -226,18 +358,21 @@ void fft(Lowering& lowering, const Equation& equation) {
     };
     const auto transform = [&](std::size_t axis) {
       const std::span<const std::int64_t> extents = shape;
-      const std::int64_t outer = product(extents.first(axis));
-      const std::int64_t inner = product(extents.subspan(axis + 1));
+      const std::int64_t outer = points(extents.first(axis));
+      const std::int64_t inner = points(extents.subspan(axis + 1));
       const Lines lines(lowering, operand.items.dtype(), outer, inner);
       reshaped({outer, shape[axis], inner});
       const std::int64_t n = kind == Kind::real_inverse && axis == last ? type.shape[last] : shape[axis];
+      if (axis == last) shape[last] = type.shape[last];
+      const bool pairs = n % 2 == 0 && n > 2 && axis == last;
+      if (pairs && kind == Kind::real_forward) return void(values = lines.transform_real(values, n));
+      if (pairs && kind == Kind::real_inverse) return void(values = lines.transform_to_real(values, n));
       if (kind == Kind::real_inverse && axis == last) values = completed(lines.items(), values, n);
       values = lines.transform(values, n, inverse ? 1 : -1, inverse ? 1 / static_cast<long double>(n) : 1.0L);
       if (kind == Kind::real_forward && axis == last && n > 1) {
         const Elements all = values;
         values = lines.items().generate({n / 2 + 1, 1}, [&](const Point& p) { return p.read(all, {p[0], 0}); });
       }
-      if (axis == last) shape[last] = type.shape[last];
     };
     if (kind == Kind::real_forward) transform(last);
     for (std::size_t axis = first; axis < last; ++axis) transform(axis);

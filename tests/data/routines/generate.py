@@ -5,6 +5,7 @@ unique only up to signs, phases or order are combined into ones that are unique:
 powers of eigenvalues.
 """
 
+import functools
 import pathlib
 import sys
 
@@ -81,19 +82,25 @@ def singular_values():
          numbers(np.float64, 4, 3, 3), rtol=1e-9)
 
 
+def transforms(n, x, z):
+    return jnp.fft.fft(z), jnp.fft.ifft(z), jnp.fft.rfft(x), jnp.fft.irfft(z[..., : n // 2 + 1], n=n)
+
+
 def fourier():
     for name, dtype in {"f32": np.float32, "f64": np.float64}.items():
         tolerance = {"f32": 3e-6, "f64": 1e-13}[name]
         whole = np.complex64 if name == "f32" else np.complex128
         for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 30, 49, 53, 59, 64, 97, 106):
-            def both(x, z, n=n):
-                half = z[..., : n // 2 + 1]
-                return jnp.fft.fft(z), jnp.fft.ifft(z), jnp.fft.rfft(x), jnp.fft.irfft(half, n=n)
-            case(f"fft_{name}_{n}", both, numbers(dtype, 2, n), numbers(whole, 2, n), rtol=tolerance)
+            case(f"fft_{name}_{n}", functools.partial(transforms, n), numbers(dtype, 2, n), numbers(whole, 2, n), rtol=tolerance)
         def planes(x, z):
             return (jnp.fft.fft2(z), jnp.fft.ifftn(z), jnp.fft.rfftn(x), jnp.fft.irfftn(z, s=(4, 3, 10)),
                     jnp.fft.fft(z, axis=0), jnp.fft.rfft(x, axis=1))
         case(f"fft_{name}_planes", planes, numbers(dtype, 4, 3, 6), numbers(whole, 4, 3, 6), rtol=tolerance)
+        for n in (96, 512):
+            x = np.sin(0.7 * np.arange(2 * n) ** 2).reshape(2, n)
+            z = x + 1j * np.cos(x + np.arange(n))
+            case(f"fft_{name}_{n}", functools.partial(transforms, n), x.astype(dtype), z.astype(whole), rtol=tolerance)
+            case(f"fft_{name}_{n}_columns", functools.partial(jnp.fft.fft, axis=0), z.T.astype(whole), rtol=tolerance)
     case("fft_empty", jnp.fft.fft, np.zeros((0, 4), np.complex64), rtol=1e-6)
     case("fft_in_scan", lambda x: lax.scan(lambda c, a: (jnp.fft.fft(c + a) * 0.2, jnp.fft.rfft(a.real)),
                                            jnp.zeros(6, np.complex128), x), numbers(np.complex128, 3, 6), rtol=1e-12)
