@@ -104,7 +104,10 @@ void describe_properties(VkPhysicalDevice device, DeviceDescription& description
       static_cast<std::int64_t>(std::min<std::uint64_t>(properties11.maxMemoryAllocationSize, std::uint64_t{1} << 62));
   // llvmpipe multiplies and adds in two roundings; hardware does it in one.
   description.fused_multiply_add = description.type != "cpu";
-  if (properties12.driverID == VK_DRIVER_ID_MESA_LLVMPIPE) description.loop_limit = 65535;
+  if (properties12.driverID == VK_DRIVER_ID_MESA_LLVMPIPE) {
+    description.loop_limit = 65535;
+    description.orders_by_halves = true;
+  }
   if (description.type != "cpu") description.chunk_steps = std::int64_t{1} << 20;
 }
 

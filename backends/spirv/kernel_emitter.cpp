@@ -15,7 +15,8 @@ constexpr std::int64_t longest_unrolled_copy = 4096;
 
 ModuleOptions module_options(const DeviceDescription& device, const KernelShape& shape) {
   return {shape.workgroup_size,        PushConstants::count,        device.round_to_nearest_f32,
-          device.round_to_nearest_f64, device.preserve_special_f32, device.preserve_special_f64};
+          device.round_to_nearest_f64, device.preserve_special_f32, device.preserve_special_f64,
+          device.orders_by_halves};
 }
 
 }  // namespace

@@ -92,6 +92,8 @@ struct ModuleOptions {
   bool round_to_nearest_f64 = false;
   bool preserve_special_f32 = false;
   bool preserve_special_f64 = false;
+  /// See DeviceDescription.
+  bool orders_by_halves = false;
 };
 
 /// Builds one SPIR-V 1.5 compute kernel with physical storage buffer addresses and the Vulkan

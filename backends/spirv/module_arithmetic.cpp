@@ -137,9 +137,8 @@ Value Module::compare(IntegerCompare operation, Value left, Value right) {
   const auto narrow_right = state_->narrow(right);
   if (narrow_left && narrow_right) return compare(operation, *narrow_left, *narrow_right);
   const bool strict = operation == IntegerCompare::less_signed;
-  if (left.kind == Kind::i64 && (strict || operation == IntegerCompare::less_equal_signed)) {
-    // By halves, as devices do it: lavapipe 22.3.6 gets the order of a widened number and another one wrong once it
-    // finds out that the number is widened.
+  const bool ordered = strict || operation == IntegerCompare::less_equal_signed;
+  if (state_->options.orders_by_halves && left.kind == Kind::i64 && ordered) {
     const auto high = [&](Value value) {
       return resize_unsigned(binary(IntegerBinary::shift_right_logical, value, integer(Kind::i64, 32)), Kind::i32);
     };

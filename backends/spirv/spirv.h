@@ -40,6 +40,9 @@ struct DeviceDescription {
   /// Back-edges an invocation may take in one dispatch, all its loops together; 0 when there is no limit.
   /// lavapipe ends loops without a word after 65,535.
   std::int64_t loop_limit = 0;
+  /// 64-bit integers are ordered by halves: lavapipe 22.3.6 gets the order of a widened number and another one wrong
+  /// once it finds out that the number is widened.
+  bool orders_by_halves = false;
   /// Steps after which a loop is cut into another dispatch, so that a desktop's watchdog stays calm; 0 for none.
   std::int64_t chunk_steps = 0;
 };
