@@ -54,7 +54,7 @@ struct Placement {
 };
 
 enum class Schedule : std::uint8_t {
-  serial,     ///< a counted loop
+  serial,     ///< a counted loop; outside reductions with straight-line code for `width` positions, inside all else
   unrolled,   ///< one copy of the code a point
   lanes,      ///< vector lanes, `width` at a time, the last ones masked
   loop_lane,  ///< the lane axis of the enclosing loop: one point a lane

@@ -61,6 +61,7 @@ void NestEmitter::level(std::size_t depth) {
   const std::int64_t extent = nest_.axes[axis].extent;
   switch (plan_.axes[axis].schedule) {
     case ir::Schedule::serial: {
+      if (plan_.axes[axis].width > 1) return blocks_level(depth, axis);
       if (extent == 1) {
         axes_[axis] = {code_.integer(0), {}};
         return level(depth + 1);
@@ -113,6 +114,27 @@ void NestEmitter::lanes_level(std::size_t depth, std::size_t axis) {
   counts_[axis] = 1;
 }
 
+void NestEmitter::blocks_level(std::size_t depth, std::size_t axis) {
+  if (straight_) throw InternalError(fmt::format("cpu: axis {} has blocks inside those of another axis", axis));
+  const std::int64_t extent = nest_.axes[axis].extent;
+  const std::int64_t width = plan_.axes[axis].width;
+  const auto block = [&](Value* begin, std::int64_t count) {
+    if (part_ && part_->axis == axis) begin = code_.builder.CreateAdd(begin, part_->begin);
+    axes_[axis] = {nullptr, {}, begin};
+    straight_ = {axis, count};
+    level(depth + 1);
+    straight_ = std::nullopt;
+  };
+  if (extent >= width) {
+    Values none;
+    ++serial_depth_;
+    code_.counted_loop("block", extent / width, none,
+                       [&](Value* number) { block(code_.builder.CreateMul(number, code_.integer(width)), width); });
+    --serial_depth_;
+  }
+  if (extent % width != 0) block(code_.integer(extent - extent % width), extent % width);
+}
+
 void NestEmitter::set_loop_lane(std::size_t axis) {
   if (arrays_.loop_lanes == nullptr) throw InternalError("cpu: a loop's lane axis outside of a loop run in lanes");
   // The axis is the lane axis that it indexes.
@@ -134,7 +156,7 @@ void NestEmitter::set_loop_lane(std::size_t axis) {
 
 Point NestEmitter::point_with_lanes(const std::vector<std::size_t>& lane_axes, bool padded) const {
   Point point{axes_, {}};
-  if (part_) point.axes[part_->axis].origin = part_->begin;
+  if (part_ && !(straight_ && straight_->first == part_->axis)) point.axes[part_->axis].origin = part_->begin;
   if (has_loop_lane_) {
     point.lanes = arrays_.loop_lanes->lanes;
     for (std::size_t axis : lane_axes)
@@ -207,6 +229,14 @@ std::vector<std::size_t> NestEmitter::lane_axes(bool with_reduced) const {
 }
 
 void NestEmitter::leaf() {
+  if (!straight_) return leaf_point();
+  for (std::int64_t position = 0; position < straight_->second; ++position) {
+    axes_[straight_->first].base = code_.integer(position);
+    leaf_point();
+  }
+}
+
+void NestEmitter::leaf_point() {
   const Point point = point_with_lanes(lane_axes(true), false);
   const Values values = body_values(point);
   for (std::size_t k = 0; k < nest_.outputs.size(); ++k) store(k, values[nest_.body.results[k]], point, values);

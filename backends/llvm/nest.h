@@ -29,8 +29,11 @@ class NestEmitter {
   /// Handles the axes from `depth` on in the plan's order.
   void level(std::size_t depth);
   void lanes_level(std::size_t depth, std::size_t axis);
-  /// One value per result at the current point.
+  /// Blocks of positions that the leaf handles one after the other in straight-line code.
+  void blocks_level(std::size_t depth, std::size_t axis);
+  /// One value per result at the current point, or at each of a block.
   void leaf();
+  void leaf_point();
   void store(std::size_t output, llvm::Value* value, const Point& point, llvm::ArrayRef<llvm::Value*> values);
   /// All operations of the body at the current point.
   Values body_values(const Point& point);
@@ -83,6 +86,7 @@ class NestEmitter {
   std::vector<bool> constant_;
   bool has_loop_lane_ = false;
   int serial_depth_ = 0;
+  std::optional<std::pair<std::size_t, std::int64_t>> straight_;  ///< an axis, and the positions of its block
   /// Tiles of an axis that are worked on as one block; their bases count from `base`.
   struct Block {
     llvm::Value* base = nullptr;

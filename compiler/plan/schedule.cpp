@@ -340,14 +340,15 @@ std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
 std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operations, bool& complete) {
   NestPlan single = plan;
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
-    single.axes[axis].width =
-        static_cast<int>(std::clamp<std::int64_t>(nest.axes[axis].extent, 1, std::numeric_limits<int>::max()));
+    single.axes[axis] = {Schedule::lanes, static_cast<int>(std::clamp<std::int64_t>(nest.axes[axis].extent, 1,
+                                                                                    std::numeric_limits<int>::max()))};
   std::int64_t code = nest_operations(nest, single);
   complete = true;
   for (auto axis = plan.order.rbegin(); axis != plan.order.rend(); ++axis) {
     ir::AxisSchedule& schedule = plan.axes[*axis];
     if (schedule.schedule == Schedule::loop_lane) continue;
-    const std::int64_t copies = (nest.axes[*axis].extent + schedule.width - 1) / schedule.width;
+    const std::int64_t width = schedule.schedule == Schedule::serial ? 1 : schedule.width;
+    const std::int64_t copies = (nest.axes[*axis].extent + width - 1) / width;
     if (schedule.schedule == Schedule::lanes) {
       if (copies > 1) complete = false;
       continue;
@@ -356,7 +357,7 @@ std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operatio
       complete = false;
       continue;
     }
-    schedule.schedule = Schedule::unrolled;
+    schedule = {Schedule::unrolled, 1};
     code *= std::max<std::int64_t>(copies, 1);
   }
   return code;
