@@ -139,6 +139,11 @@ def associative_affine(a, b):
     return lax.associative_scan(lambda p, q: (q[0] * p[0], q[0] * p[1] + q[1]), (a, b))
 
 
+def fourier(real, imaginary):
+    result = jnp.fft.fft(jax.lax.complex(real, imaginary))
+    return result.real, result.imag
+
+
 def elementwise(x, y):
     return jnp.sin(x) * jnp.exp(-y * y) + jnp.tanh(x * y) * 0.5
 

@@ -135,6 +135,8 @@ def _arrays(table):
         "sin(x) exp(-y^2) + tanh(xy)/2, 2^22", functions.elementwise, lambda: _pair(1 << 22), 3, 1, 1 / 1.1)
     for size in (16, 64, 256, 1024):
         table[f"matmul_{size}"] = Workload(f"matmul {size}", jnp.matmul, lambda s=size: _pair(s, s), 0.97, 1, 1 / 1.1)
+    table["fft"] = Workload("complex FFT, 2^20", functions.fourier, lambda: _pair(1 << 20), 1)
+    table["fft_batch"] = Workload("complex FFT, 1000 x 1024", functions.fourier, lambda: _pair(1000, 1024), 1)
     table["softmax"] = Workload("softmax 4096 x 1024", jax.nn.softmax, lambda: (_normal(4096, 1024),), 0.97, 1, 1 / 1.1)
     table["layer_norm"] = Workload(
         "layer norm 4096 x 1024", functions.layer_norm, lambda: (_normal(4096, 1024),), 0.97, 1, 1 / 1.1)
