@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 
 #include "jaxc/error.h"
@@ -220,6 +221,45 @@ Arrays::BufferState Arrays::buffer_state(ir::BufferId buffer) const {
 void Arrays::restore(const BufferState& state) {
   buffers_[state.buffer] = state.pointer;
   for (std::size_t k = 0; k < state.arrays.size(); ++k) pointers_[in_buffer_[state.buffer][k]] = state.arrays[k];
+}
+
+void Arrays::restore(Bindings bindings) {
+  buffers_ = std::move(bindings.buffers);
+  pointers_ = std::move(bindings.pointers);
+  positions_ = std::move(bindings.positions);
+  scalars_ = std::move(bindings.scalars);
+}
+
+Arrays::Surroundings Arrays::surroundings(std::vector<ir::ArrayId> arrays) const {
+  Surroundings around;
+  for (const auto& [loop, position] : positions_) around.loops.push_back(loop);
+  std::sort(around.loops.begin(), around.loops.end());
+  for (ir::ArrayId array : arrays)
+    if (scalars_.contains(array))
+      around.scalars.push_back(array);
+    else
+      around.buffers.push_back(placement(array).buffer);
+  std::sort(around.buffers.begin(), around.buffers.end());
+  around.buffers.erase(std::unique(around.buffers.begin(), around.buffers.end()), around.buffers.end());
+  for (ir::NodeId loop : around.loops) around.values.push_back(positions_.at(loop));
+  for (ir::ArrayId scalar : around.scalars) around.values.push_back(scalars_.at(scalar));
+  for (ir::BufferId buffer : around.buffers) around.values.push_back(buffers_[buffer]);
+  around.arrays = std::move(arrays);
+  return around;
+}
+
+void Arrays::enter(const Surroundings& surroundings, llvm::ArrayRef<Value*> values) {
+  const auto next = [&] {
+    Value* value = values.front();
+    values = values.drop_front();
+    return value;
+  };
+  positions_.clear();
+  scalars_.clear();
+  for (ir::NodeId loop : surroundings.loops) positions_[loop] = next();
+  for (ir::ArrayId scalar : surroundings.scalars) scalars_[scalar] = next();
+  for (ir::BufferId buffer : surroundings.buffers) buffers_[buffer] = next();
+  for (ir::ArrayId array : surroundings.arrays) refresh(array);
 }
 
 Value* Arrays::base_pointer(ir::ArrayId array) {

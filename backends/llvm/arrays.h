@@ -115,12 +115,24 @@ class Arrays {
   struct Bindings {
     std::vector<llvm::Value*> buffers;
     std::vector<llvm::Value*> pointers;
+    std::unordered_map<ir::NodeId, llvm::Value*> positions;
+    std::unordered_map<ir::ArrayId, llvm::Value*> scalars;
   };
-  Bindings bindings() const { return {buffers_, pointers_}; }
-  void restore(Bindings bindings) {
-    buffers_ = std::move(bindings.buffers);
-    pointers_ = std::move(bindings.pointers);
-  }
+  Bindings bindings() const { return {buffers_, pointers_, positions_, scalars_}; }
+  void restore(Bindings bindings);
+
+  /// What another function needs to know of this one to reach some arrays in memory: the positions of the loops around,
+  /// and where the arrays' buffers are in this step. `values` has a value for each, in this order.
+  struct Surroundings {
+    std::vector<ir::ArrayId> arrays;
+    std::vector<ir::NodeId> loops;
+    std::vector<ir::ArrayId> scalars;
+    std::vector<ir::BufferId> buffers;
+    Values values;
+  };
+  Surroundings surroundings(std::vector<ir::ArrayId> arrays) const;
+  /// Takes over what another function knows, with `values` as this function has them.
+  void enter(const Surroundings& surroundings, llvm::ArrayRef<llvm::Value*> values);
 
   /// The array that is stored past the caches: nothing reads it soon, and its buffer is aligned to 64 bytes.
   std::optional<ir::ArrayId> streamed;

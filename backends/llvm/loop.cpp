@@ -290,7 +290,7 @@ void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
   if (found == code_.plan.loops.end()) throw InternalError(fmt::format("cpu: loop {} has no plan", node.id));
   if (found->second.lane_extents.empty()) {
     if (!found->second.lane_threads) return loop_steps(node, loop, found->second, nullptr);
-    return in_runs(loop.trip_count, found->second.lane_run, [&](std::int64_t count, Value* begin) {
+    return in_runs(loop.trip_count, found->second.lane_run, {}, [&](std::int64_t count, Value* begin) {
       ir::Loop part = loop;
       part.trip_count = count;
       loop_steps(node, part, found->second, begin);
@@ -309,7 +309,7 @@ void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
   const std::int64_t extent = plan.lane_extents[0];
   if (!plan.lane_threads) return run(extent, nullptr);
   const std::int64_t width = plan.lane_extents.size() == 1 ? std::max(plan.lane_width, 1) : 1;
-  in_runs(extent, plan.lane_run * width, run);
+  in_runs(extent, plan.lane_run * width, {}, run);
 }
 
 void ProgramEmitter::loop_in_lanes(const ir::Node& node, const ir::Loop& loop, const ir::LoopPlan& plan,

@@ -24,11 +24,11 @@ constexpr std::size_t part_weight = 64;
 }  // namespace
 
 llvm::Function* ProgramEmitter::begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage,
-                                               llvm::Type* part) {
+                                               llvm::ArrayRef<llvm::Type*> more) {
   llvm::IRBuilder<>& builder = code_.builder;
   llvm::Type* pointer = builder.getPtrTy();
   std::vector<llvm::Type*> parameters(entry_parameters, pointer);
-  if (part != nullptr) parameters.push_back(part);
+  parameters.insert(parameters.end(), more.begin(), more.end());
   auto* type = llvm::FunctionType::get(builder.getVoidTy(), parameters, false);
   llvm::Function* function = llvm::Function::Create(type, linkage, name, code_.module);
   function->addFnAttr(llvm::Attribute::NoUnwind);
@@ -113,11 +113,15 @@ void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {
     if (output.base) mover_.move(*output.base, output.result);
   if (!plan->second.split) return nest_points(nest, plan->second, std::nullopt);
   const auto axis = static_cast<std::size_t>(plan->second.split->axis);
-  in_runs(nest.axes[axis].extent, plan->second.split->positions, [&](std::int64_t count, Value* begin) {
+  std::vector<ir::ArrayId> arrays = ir::arrays_read(node);
+  const std::vector<ir::ArrayId> assigned = ir::arrays_assigned(node);
+  arrays.insert(arrays.end(), assigned.begin(), assigned.end());
+  const auto run = [&](std::int64_t count, Value* begin) {
     ir::Nest part = nest;
     part.axes[axis].extent = count;
     nest_points(part, plan->second, AxisPart{axis, begin});
-  });
+  };
+  in_runs(nest.axes[axis].extent, plan->second.split->positions, std::move(arrays), run);
 }
 
 void ProgramEmitter::nest_points(const ir::Nest& nest, const ir::NestPlan& plan, std::optional<AxisPart> part) {

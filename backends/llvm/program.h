@@ -19,9 +19,9 @@ class ProgramEmitter {
  private:
   static constexpr unsigned entry_parameters = 5;
 
-  /// A function with the entry point's parameters, and a part's number where it has a type; code goes to its first
-  /// block.
-  llvm::Function* begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage, llvm::Type* part = nullptr);
+  /// A function with the entry point's parameters and `more`; code goes to its first block.
+  llvm::Function* begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage,
+                                 llvm::ArrayRef<llvm::Type*> more = {});
   /// The entry point's parameters, as a function that has them passes them on.
   static Values entry_arguments(llvm::Function* function);
   void block(const ir::Block& block);
@@ -32,10 +32,10 @@ class ProgramEmitter {
   /// One nest, past the caches where that saves reading lines.
   void nest_points(const ir::Nest& nest, const ir::NestPlan& plan, std::optional<AxisPart> part);
   /// Emits a function of its own, and its call for each part below `count` by the threads of the runtime. `body` gets
-  /// the part's number, and finds no array in registers.
-  void in_parts(std::int64_t count, llvm::function_ref<void(llvm::Value*)> body);
+  /// the part's number, and finds no array in registers; inside loops it finds only the given arrays.
+  void in_parts(std::int64_t count, std::vector<ir::ArrayId> arrays, llvm::function_ref<void(llvm::Value*)> body);
   /// In each part, `body` for the run of `length` of `extent` positions that begins at its second argument.
-  void in_runs(std::int64_t extent, std::int64_t length,
+  void in_runs(std::int64_t extent, std::int64_t length, std::vector<ir::ArrayId> arrays,
                llvm::function_ref<void(std::int64_t count, llvm::Value* begin)> body);
   /// The nest writes a large result of the program that it does not read.
   bool streams(const ir::Nest& nest) const;

@@ -136,21 +136,23 @@ class CpuPlanner {
 
   // Splits what threads can share: no array that a part touches is private to the code around it, and none that its
   // parts write is theirs together.
-  void share_out(const Block& block) {
+  void share_out(const Block& block, bool in_step = false) {
     for (const Node& node : block.nodes) {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
-        if (!plan_.nests[node.id].product && !uses_private_arrays(node))
-          plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id]);
-      } else if (std::holds_alternative<Loop>(node.kind)) {
+        if (!plan_.nests[node.id].product && (in_step ? !uses_registers(node) : !uses_private_arrays(node)))
+          plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id], in_step);
+      } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         if (independent_steps_.contains(node.id)) share_out_steps(node);
         for (std::uint32_t number = 1; number < lanes_.size(); ++number)
           if (lanes_[number].node == node.id) share_out_lanes(node, number);
+        const LoopPlan& loop_plan = plan_.loops[node.id];
+        if (!loop_plan.lane_threads && loop_plan.lane_extents.empty()) share_out(loop->body, true);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
-        for (const Block& inner : branch->blocks) share_out(inner);
+        for (const Block& inner : branch->blocks) share_out(inner, in_step);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
         const auto found = plan_.routines.find(node.id);
         if (found == plan_.routines.end() || found->second.path == ir::RoutinePath::expansion)
-          share_out(routine->expansion);
+          share_out(routine->expansion, in_step);
       }
     }
   }
@@ -218,11 +220,21 @@ class CpuPlanner {
     return storage == Storage::stack || storage == Storage::registers;
   }
 
-  bool uses_private_arrays(const Node& node) const {
+  template <typename Is>
+  static bool uses_any(const Node& node, Is is) {
     const std::vector<ArrayId> read = ir::arrays_read(node);
     const std::vector<ArrayId> assigned = ir::arrays_assigned(node);
-    const auto outside = [&](ArrayId array) { return is_private(array); };
-    return std::any_of(read.begin(), read.end(), outside) || std::any_of(assigned.begin(), assigned.end(), outside);
+    return std::any_of(read.begin(), read.end(), is) || std::any_of(assigned.begin(), assigned.end(), is);
+  }
+
+  bool uses_private_arrays(const Node& node) const {
+    return uses_any(node, [&](ArrayId array) { return is_private(array); });
+  }
+
+  bool uses_registers(const Node& node) const {
+    return uses_any(node, [&](ArrayId array) {
+      return plan_.buffers[plan_.placements[array].buffer].storage == Storage::registers;
+    });
   }
 
   std::int64_t bytes(ArrayId array) const {

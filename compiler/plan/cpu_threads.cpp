@@ -12,6 +12,11 @@ namespace {
 // Vector operations that are worth waking threads for, and those that are worth a part of its own.
 constexpr std::int64_t shared_operations = std::int64_t{1} << 17;
 constexpr std::int64_t part_operations = std::int64_t{1} << 14;
+
+// The same inside a loop's step, where threads are awake.
+constexpr std::int64_t shared_operations_in_step = std::int64_t{1} << 15;
+constexpr std::int64_t part_operations_in_step = std::int64_t{1} << 12;
+
 constexpr std::int64_t most_parts = 64;
 
 // Blocks of tiles share the reads of products and keep their sums in registers.
@@ -25,15 +30,15 @@ constexpr std::int64_t lane_operations = std::int64_t{1} << 15;
 
 }  // namespace
 
-std::optional<ir::NestPlan::Split> split_nest(const ir::Nest& nest, const ir::NestPlan& plan) {
+std::optional<ir::NestPlan::Split> split_nest(const ir::Nest& nest, const ir::NestPlan& plan, bool in_step) {
   for (const ir::Axis& axis : nest.axes)
     if (axis.kind == ir::AxisKind::ordered || axis.extent == 0) return std::nullopt;
   const auto reads = std::count_if(nest.body.ops.begin(), nest.body.ops.end(),
                                    [](const ir::ScalarOp& op) { return op.opcode == ir::Opcode::read; });
   const bool blocked = nest.reduction && reads > 1;
   const std::int64_t operations = nest_operations(nest, plan) / (blocked ? operations_of_a_blocked_step : 1);
-  if (operations < shared_operations) return std::nullopt;
-  const std::int64_t parts = std::min(most_parts, operations / part_operations);
+  if (operations < (in_step ? shared_operations_in_step : shared_operations)) return std::nullopt;
+  const std::int64_t parts = std::min(most_parts, operations / (in_step ? part_operations_in_step : part_operations));
   // The outermost axis that gives every part a block; else the one with most blocks.
   std::optional<ir::NestPlan::Split> best;
   std::int64_t most = 1;

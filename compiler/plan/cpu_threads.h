@@ -8,8 +8,9 @@
 
 namespace jaxc::compiler {
 
-/// How a nest outside loops is split; nothing where one thread is as good. Depends on shapes and schedules alone.
-std::optional<ir::NestPlan::Split> split_nest(const ir::Nest& nest, const ir::NestPlan& plan);
+/// How a nest is split; nothing where one thread is as good. Threads are awake for the nests of a loop's steps, which
+/// may therefore be smaller. Depends on shapes and schedules alone.
+std::optional<ir::NestPlan::Split> split_nest(const ir::Nest& nest, const ir::NestPlan& plan, bool in_step);
 
 /// Positions of the outermost lane axis (vectors of lanes, when it is the only one) that one part of a loop in lanes
 /// takes: `count` in all, each `operations` long; 0 where one thread is as good.

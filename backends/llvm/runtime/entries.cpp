@@ -6,8 +6,8 @@
 namespace jaxc::cpu {
 
 void jaxc_parallel(PartFunction function, std::int64_t count, const void* const* inputs, void* const* outputs,
-                   const void* const* constants, void* scratch, const Runtime* runtime) {
-  const auto run = [&](std::int64_t part) { function(inputs, outputs, constants, scratch, runtime, part); };
+                   const void* const* constants, void* scratch, const Runtime* runtime, const void* step) {
+  const auto run = [=](std::int64_t part) { function(inputs, outputs, constants, scratch, runtime, step, part); };
   runtime->pool->run(count, std::ref(run));  // a reference, since std::function would allocate for the captures
 }
 

@@ -60,10 +60,10 @@ void jaxc_product(const ProductRequest* request, const void* left, const void* r
 /// A function made from a nest or loop: the entry point's parameters, what the code around has made in this step, and
 /// the number of a part.
 using PartFunction = void (*)(const void* const* inputs, void* const* outputs, const void* const* constants,
-                              void* scratch, const Runtime* runtime, std::int64_t part);
+                              void* scratch, const Runtime* runtime, const void* step, std::int64_t part);
 /// Calls part function for every part below `count`, on the runtime's threads.
 void jaxc_parallel(PartFunction function, std::int64_t count, const void* const* inputs, void* const* outputs,
-                   const void* const* constants, void* scratch, const Runtime* runtime);
+                   const void* const* constants, void* scratch, const Runtime* runtime, const void* step);
 }
 
 /// An address that generated code refers to by name.
