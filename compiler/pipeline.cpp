@@ -8,6 +8,8 @@
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/group_batches.h"
 #include "compiler/lower/loops.h"
+#include "compiler/lower/pack.h"
+#include "compiler/lower/postpone.h"
 #include "compiler/lower/simplify.h"
 #include "ir/printer.h"
 #include "ir/verify.h"
@@ -24,12 +26,16 @@ constexpr std::array jaxpr_table = {
 constexpr std::array program_table = {
     ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
     ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
+    ProgramPass{"postpone", postpone, "few functions and small matrices that no carry needs come after their loop",
+                &LowerOptions::for_caches},
     ProgramPass{"group_batches", group_batches, "small matrices of a batch are factored and solved one by one"},
     ProgramPass{"split_loops", split_loops, "carries that a batch shares have a loop of their own",
                 &LowerOptions::for_caches},
     ProgramPass{"sink_transposes", sink_transposes, "loops in lanes stack their steps where a transposition puts them",
                 &LowerOptions::for_caches},
     ProgramPass{"group_rows", group_rows, "nests that share rows of large arrays run row by row",
+                &LowerOptions::for_caches},
+    ProgramPass{"pack", pack, "lanes load neighbours where rows of few elements are read again and again",
                 &LowerOptions::for_caches},
 };
 

@@ -59,6 +59,8 @@ class NestEmitter {
   /// The axes from `depth` on are one or two parallel ones around counted reduced ones: a block of their tiles
   /// shares each pass over the reduced axes, and so the loads of both operands of a product.
   bool blocks_together(std::size_t depth) const;
+  /// Whether few operations of the body depend on the axis: tiles along it share the others.
+  bool is_repeated(std::size_t axis) const;
   /// Walks the blocks of the axes [depth, reduced), the last one outermost.
   void reduce_blocks(std::size_t depth, std::size_t reduced, std::size_t axes_left);
   std::size_t first_reduced(std::size_t depth) const;

@@ -20,7 +20,7 @@ constexpr std::size_t accumulator_limit = 16;
 constexpr std::int64_t counted_steps = 8;
 constexpr std::int64_t straight_steps = 4;
 
-/// Operations of a body that blocks of tiles repeat.
+/// Operations of a body that each tile of a block computes for itself.
 constexpr std::size_t small_body = 16;
 
 }  // namespace
@@ -61,10 +61,24 @@ std::size_t NestEmitter::first_reduced(std::size_t depth) const {
   return depth;
 }
 
+bool NestEmitter::is_repeated(std::size_t axis) const {
+  if (nest_.body.ops.size() <= small_body) return true;
+  std::vector<bool> depends;
+  for (const ir::ScalarOp& op : nest_.body.ops) {
+    bool found = op.opcode == ir::Opcode::axis && op.immediate == axis;
+    for (const ir::OpId argument : op.arguments) found = found || depends[argument];
+    for (const ir::Index& index : op.indices)
+      for (const ir::Index::Term& term : index.terms) found = found || depends[term.op];
+    depends.push_back(found);
+  }
+  return static_cast<std::size_t>(std::count(depends.begin(), depends.end(), true)) <= small_body;
+}
+
 bool NestEmitter::blocks_together(std::size_t depth) const {
   const std::size_t reduced = first_reduced(depth);
-  if (reduced == depth || reduced - depth > 2 || nest_.body.ops.size() > small_body) return false;
+  if (reduced == depth || reduced - depth > 2) return false;
   bool counted = false;
+  bool repeated = false;
   for (std::size_t k = depth; k < plan_.order.size(); ++k) {
     const auto axis = static_cast<std::size_t>(plan_.order[k]);
     const ir::AxisSchedule& schedule = plan_.axes[axis];
@@ -74,12 +88,13 @@ bool NestEmitter::blocks_together(std::size_t depth) const {
       if (nest_.axes[axis].kind != ir::AxisKind::parallel || straight || schedule.schedule == ir::Schedule::loop_lane ||
           (reduced - depth == 2 && tile_count < 2))
         return false;
+      repeated = repeated || is_repeated(axis);
     } else {
       if (nest_.axes[axis].kind != ir::AxisKind::reduced) return false;
       counted = counted || (!straight && tile_count >= counted_steps);
     }
   }
-  return counted;
+  return counted && repeated;
 }
 
 void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::size_t axes_left) {
@@ -96,6 +111,8 @@ void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::siz
   std::int64_t wanted = one_row ? static_cast<std::int64_t>(accumulator_limit) : 4;
   // Rows of lanes: six rows share what is loaded of a matrix, and four vectors what is loaded of a row.
   if (plan_.axes[axis].schedule != ir::Schedule::lanes && lane_axes(false).size() == 1) wanted = 6;
+  // What a large body computes along an axis, a block along it would only compute again.
+  if (!is_repeated(axis)) wanted = 1;
   const std::int64_t size = std::min(wanted, full);
   Block& block = blocks_[axis];
   const std::int64_t groups = full / size;

@@ -31,6 +31,8 @@ using ir::ScalarOp;
 constexpr std::size_t largest_body = 600;
 constexpr std::int64_t least_points = 4096;  ///< of nests whose memory traffic counts
 
+constexpr std::int64_t least_folded = 64;  ///< terms of sums that share what they have in common
+
 /// What a nest's expression costs at one point.
 struct Cost {
   int arithmetic = 0;
@@ -100,6 +102,7 @@ class Fusion {
   explicit Fusion(ir::Program program)
       : program_(std::move(program)),
         reads_(program_.arrays.size()),
+        more_reads_(program_.arrays.size()),
         held_(program_.arrays.size()),
         updates_(program_.arrays.size()) {}
 
@@ -158,7 +161,8 @@ class Fusion {
   void block(Block& block, int loop) {
     for (Node& node : block.nodes) {
       if (auto* nest = std::get_if<Nest>(&node.kind)) {
-        rewrite(*nest, node.id, loop);
+        // What was written into a sum may read what only sums take in.
+        while (rewrite(*nest, node.id, loop) && nest->reduction) continue;
         offer(*nest, node.id, loop);
       } else if (auto* inner = std::get_if<ir::Loop>(&node.kind)) {
         const int number = ++loops_;
@@ -233,19 +237,51 @@ class Fusion {
     return false;
   }
 
-  bool profitable(const Candidate& candidate, ArrayId array, const Nest& reader, int loop) const {
+  /// Whether a reduction reads the array in the same way along a few neighbours of its results: they are folded
+  /// together, and share what they have in common.
+  static bool shared_by_neighbours(const Candidate& candidate, const Nest& reader, const ScalarOp& read) {
+    constexpr std::int64_t most_neighbours = 4;
+    constexpr std::size_t largest_shared = 48;
+    if (!reader.reduction || !reader.reduction->merge || candidate.nest.body.ops.size() > largest_shared) return false;
+    const auto calls = [](const ScalarOp& op) { return op.opcode == Opcode::call; };
+    if (std::any_of(candidate.nest.body.ops.begin(), candidate.nest.body.ops.end(), calls)) return false;
+    std::vector<bool> used(reader.axes.size());
+    for (const Index& index : read.indices)
+      for (const Index::Term& term : index.terms) {
+        const ScalarOp& op = reader.body.ops[term.op];
+        if (op.opcode != Opcode::axis) return false;
+        used[op.immediate] = true;
+      }
+    std::int64_t neighbours = 1;
+    std::int64_t folded = 1;
+    for (std::size_t axis = 0; axis < reader.axes.size(); ++axis) {
+      const ir::Axis& each = reader.axes[axis];
+      if (each.kind == ir::AxisKind::reduced) folded *= each.extent;
+      if (used[axis]) continue;
+      if (each.kind != ir::AxisKind::parallel) return false;
+      neighbours *= each.extent;
+    }
+    return neighbours <= most_neighbours && folded >= least_folded &&
+           point_count(reader) <= neighbours * candidate.points;
+  }
+
+  bool profitable(const Candidate& candidate, ArrayId array, const Nest& reader, const ScalarOp& read, int loop) const {
     const Cost& cost = candidate.cost;
     const bool view = cost.arithmetic == 0 && cost.reads <= 1;
     const bool formula = cost.reads == 0 && cost.arithmetic <= 8;
     if (candidate.loop != loop)  // a step of the loop would compute it again
       return (view || formula) && (cost.reads == 0 || candidate.elements_read < candidate.points);
     if (view || formula) return true;
-    if (held_[array] != 0 || point_count(reader) > candidate.points) return false;
+    if (held_[array] != 0) return false;
+    if (point_count(reader) > candidate.points)
+      return reads_[array] + more_reads_[array] <= 1 && shared_by_neighbours(candidate, reader, read);
     if (reads_[array] <= 1) return true;
     return cost.arithmetic * reads_[array] <= 4 && cost.reads <= 2;
   }
 
-  void rewrite(Nest& nest, NodeId node, int loop) {
+  /// Writes what pays into the nest; returns whether anything did.
+  bool rewrite(Nest& nest, NodeId node, int loop) {
+    bool changed = false;
     RegionBuilder builder;
     std::vector<OpId> numbers;
     const auto renumbered = [&](Index& index) {
@@ -257,7 +293,13 @@ class Fusion {
       for (Index& index : op.indices) renumbered(index);
       const Candidate* candidate = op.opcode == Opcode::read ? find(op.array) : nullptr;
       const bool inlined = candidate != nullptr && builder.size() + candidate->nest.body.ops.size() <= largest_body &&
-                           profitable(*candidate, op.array, nest, loop) && !keeps_old_value(*candidate, node);
+                           profitable(*candidate, op.array, nest, original, loop) && !keeps_old_value(*candidate, node);
+      if (inlined) {
+        changed = true;
+        const bool again = reads_[op.array] > 1 || held_[op.array] != 0;
+        for (const ScalarOp& read : candidate->nest.body.ops)
+          if (again && read.opcode == Opcode::read) ++more_reads_[read.array];
+      }
       if (!inlined) {
         numbers.push_back(append_folded(builder, std::move(op)));
       } else if (op.arguments.empty()) {
@@ -275,6 +317,7 @@ class Fusion {
     }
     nest.body = builder.finish(std::move(results));
     drop_dead_operations(nest);
+    return changed;
   }
 
   const Candidate* find(ArrayId array) const {
@@ -284,6 +327,7 @@ class Fusion {
 
   ir::Program program_;
   std::vector<int> reads_;                    ///< by nests, per array
+  std::vector<int> more_reads_;               ///< by nests that took in a reader which stays, per array
   std::vector<int> held_;                     ///< other uses, per array
   std::vector<std::vector<NodeId>> updates_;  ///< nests whose base it is, per array
   std::unordered_map<ArrayId, Candidate> candidates_;

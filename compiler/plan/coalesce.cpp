@@ -87,12 +87,15 @@ class Coalescer {
     });
   }
 
-  // A reshape's sides hold one value; the result becomes a view, also of read-only storage that is contiguous.
+  // A reshape's sides hold one value; the result becomes a view, also of read-only storage that is contiguous. A large
+  // array without a home of its own is made where the caller wants the result.
   void merge_reshape(const ir::Reshape& reshape) {
     const FixedHome::Kind source = home(reshape.source).kind;
     const FixedHome::Kind result = home(reshape.result).kind;
     const bool contiguous = source != FixedHome::Kind::slice && source != FixedHome::Kind::stacked;
-    if (!contiguous || result != FixedHome::Kind::none) return;
+    const bool wanted =
+        result == FixedHome::Kind::output && source == FixedHome::Kind::none && !is_small_(reshape.source);
+    if (!contiguous || (result != FixedHome::Kind::none && !wanted)) return;
     if (may_share_ && !may_share_(reshape.source, reshape.result)) return;
     value_[root_value(reshape.result)] = root_value(reshape.source);
     join(reshape.source, reshape.result);
