@@ -29,18 +29,18 @@ double milliseconds_since(std::chrono::steady_clock::time_point& mark) {
 
 /// The module of one program, optimised, with what it stands on.
 struct Compilation {
-  std::unique_ptr<llvm::TargetMachine> target;
+  llvm::TargetMachine& target;
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> module;
   CompileStatistics statistics;
 
-  Compilation(const ir::Program& program, const ir::Plan& plan, const CpuOptions& options, bool with_lines = false) {
+  Compilation(const ir::Program& program, const ir::Plan& plan, const CpuOptions& options, bool with_lines = false)
+      : target(target_machine(options)) {
     if (plan.target != ir::Target::cpu) throw InternalError("cpu: the plan is for another target");
     auto mark = std::chrono::steady_clock::now();
-    target = make_target(options);
     module = std::make_unique<llvm::Module>("jaxc", context);
-    module->setTargetTriple(target->getTargetTriple().str());
-    module->setDataLayout(target->createDataLayout());
+    module->setTargetTriple(target.getTargetTriple().str());
+    module->setDataLayout(target.createDataLayout());
     const int bits = options.vector_bits > 0 ? options.vector_bits
                      : plan.vector_bits > 0  ? static_cast<int>(plan.vector_bits)
                                              : host_vector_bits();
@@ -53,7 +53,7 @@ struct Compilation {
 #ifndef NDEBUG
     verify(*module);
 #endif
-    optimize(*module, *target, options.optimization);
+    optimize(*module, target, options.optimization);
     statistics.optimize_milliseconds = milliseconds_since(mark);
   }
 };
@@ -65,7 +65,7 @@ CpuObject compile(const ir::Program& program, const ir::Plan& plan, const CpuOpt
   Compilation compilation(program, plan, options);
   CpuObject object;
   auto mark = std::chrono::steady_clock::now();
-  object.code = generate_object(*compilation.module, *compilation.target);
+  object.code = generate_object(*compilation.module, compilation.target);
   compilation.statistics.generate_milliseconds = milliseconds_since(mark);
   object.input_count = program.inputs.size();
   object.output_count = program.outputs.size();
@@ -87,7 +87,7 @@ std::string llvm_ir(const ir::Program& program, const ir::Plan& plan, const CpuO
 std::string assembly(const ir::Program& program, const ir::Plan& plan, const CpuOptions& options,
                      const std::function<std::string(ir::Location)>& describe) {
   const Compilation compilation(program, plan, options, /*with_lines=*/true);
-  return with_comments(generate_assembly(*compilation.module, *compilation.target), describe);
+  return with_comments(generate_assembly(*compilation.module, compilation.target), describe);
 }
 
 }  // namespace jaxc::cpu

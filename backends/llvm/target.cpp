@@ -4,12 +4,10 @@
 #include <fmt/format.h>
 #include <llvm/Analysis/AliasAnalysis.h>
 #include <llvm/Config/llvm-config.h>
-#include <llvm/IR/LegacyPassManager.h>
 #include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/TargetSelect.h>
-#include <llvm/Support/raw_ostream.h>
 #include <llvm/TargetParser/Host.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/ADCE.h>
@@ -67,14 +65,21 @@ llvm::CodeGenOptLevel code_generation_level(int optimization) {
   return optimization == 2 ? llvm::CodeGenOptLevel::Default : llvm::CodeGenOptLevel::Aggressive;
 }
 
-std::string generate(llvm::Module& module, llvm::TargetMachine& target, llvm::CodeGenFileType type) {
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream stream(bytes);
-  llvm::legacy::PassManager passes;
-  if (target.addPassesToEmitFile(passes, stream, nullptr, type, /*DisableVerify=*/true))
-    throw InternalError("llvm: the target emits no such file");
-  passes.run(module);
-  return {bytes.begin(), bytes.end()};
+/// The machine that `options` ask for.
+std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options) {
+  initialize_target();
+  const std::string triple = llvm::sys::getProcessTriple();
+  std::string message;
+  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, message);
+  if (target == nullptr) throw Error(fmt::format("llvm: no target for {}: {}", triple, message));
+  const std::string cpu = processor(options);
+  llvm::TargetOptions target_options;
+  std::unique_ptr<llvm::TargetMachine> machine(
+      target->createTargetMachine(triple, cpu, features(options), target_options, llvm::Reloc::PIC_,
+                                  llvm::CodeModel::Small, code_generation_level(options.optimization), /*JIT=*/true));
+  if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(cpu))
+    throw Error(fmt::format("llvm: unknown processor {}", cpu));
+  return machine;
 }
 
 }  // namespace
@@ -94,20 +99,12 @@ int host_vector_bits() {
   return features.lookup("avx2") ? 256 : 128;
 }
 
-std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options) {
-  initialize_target();
-  const std::string triple = llvm::sys::getProcessTriple();
-  std::string message;
-  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, message);
-  if (target == nullptr) throw Error(fmt::format("llvm: no target for {}: {}", triple, message));
-  const std::string cpu = processor(options);
-  llvm::TargetOptions target_options;
-  std::unique_ptr<llvm::TargetMachine> machine(
-      target->createTargetMachine(triple, cpu, features(options), target_options, llvm::Reloc::PIC_,
-                                  llvm::CodeModel::Small, code_generation_level(options.optimization), /*JIT=*/true));
-  if (!machine || !machine->getMCSubtargetInfo()->isCPUStringValid(cpu))
-    throw Error(fmt::format("llvm: unknown processor {}", cpu));
-  return machine;
+llvm::TargetMachine& target_machine(const CpuOptions& options) {
+  // What a machine knows of a processor's features takes as long to look up as a small program's code takes to make.
+  thread_local std::pair<std::string, std::unique_ptr<llvm::TargetMachine>> last;
+  std::string wanted = fmt::format("{} {} {}", processor(options), features(options), options.optimization);
+  if (last.second == nullptr || last.first != wanted) last = {std::move(wanted), make_target(options)};
+  return *last.second;
 }
 
 void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimization) {
@@ -133,15 +130,6 @@ void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimizatio
   passes.addPass(llvm::ADCEPass());
   for (llvm::Function& function : module)
     if (!function.isDeclaration()) passes.run(function, functions);
-}
-
-std::string generate_object(llvm::Module& module, llvm::TargetMachine& target) {
-  return generate(module, target, llvm::CodeGenFileType::ObjectFile);
-}
-
-std::string generate_assembly(llvm::Module& module, llvm::TargetMachine& target) {
-  target.Options.MCOptions.AsmVerbose = true;
-  return generate(module, target, llvm::CodeGenFileType::AssemblyFile);
 }
 
 }  // namespace jaxc::cpu

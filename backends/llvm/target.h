@@ -4,15 +4,15 @@
 #include <llvm/IR/Module.h>
 #include <llvm/Target/TargetMachine.h>
 
-#include <memory>
 #include <string>
 
 #include "backends/llvm/llvm.h"
 
 namespace jaxc::cpu {
 
-/// The machine that `options` ask for. Throws Error when LLVM does not know it.
-std::unique_ptr<llvm::TargetMachine> make_target(const CpuOptions& options);
+/// The machine that `options` ask for, this thread's until it asks for another one. Throws Error when LLVM does not
+/// know it.
+llvm::TargetMachine& target_machine(const CpuOptions& options);
 /// Runs the function passes that emitted code needs, in place.
 void optimize(llvm::Module& module, llvm::TargetMachine& target, int optimization);
 /// Machine code as an object file in memory.
