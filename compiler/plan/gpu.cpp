@@ -390,7 +390,7 @@ class GpuPlanner {
         if (unroll_) plan.axes[i].schedule = Schedule::unrolled;
         if (is_lane(lanes, i)) plan.axes[i].schedule = Schedule::loop_lane;
       }
-      mark_indexed(nest, !unroll_);
+      mark_indexed(nest, plan);
     } else if (reduces_in_team(nest)) {
       schedule(nest, plan, AxisKind::reduced, Schedule::workgroup, kernel.workgroup);
     } else {
@@ -399,22 +399,26 @@ class GpuPlanner {
     return plan;
   }
 
-  /// Marks arrays that the nest indexes by values known only at run time.
-  void mark_indexed(const Nest& nest, bool in_loops) {
-    const auto by_value = [&](const std::vector<ir::Index>& indices) {
-      for (const ir::Index& index : indices) {
-        for (const ir::Index::Term& term : index.terms) {
-          if (in_loops || nest.body.ops[term.op].opcode != Opcode::axis) return true;
+  /// Marks arrays that the nest indexes by values known only at run time. The number of a lane is such a value, except
+  /// in the dimension of which each lane has its own element.
+  void mark_indexed(const Nest& nest, const NestPlan& plan) {
+    const auto is_known = [&](ArrayId array, int dimension, const ir::ScalarOp& op) {
+      if (op.opcode != Opcode::axis) return false;
+      if (plan.axes[op.immediate].schedule != Schedule::loop_lane) return unroll_;
+      const std::vector<int> lanes = lane_dimensions(array);
+      return std::find(lanes.begin(), lanes.end(), dimension) != lanes.end();
+    };
+    const auto mark = [&](ArrayId array, const std::vector<ir::Index>& indices) {
+      for (std::size_t dimension = 0; dimension < indices.size(); ++dimension) {
+        for (const ir::Index::Term& term : indices[dimension].terms) {
+          if (!is_known(array, static_cast<int>(dimension), nest.body.ops[term.op])) indexed_[array] = true;
         }
       }
-      return false;
     };
     for (const ir::ScalarOp& op : nest.body.ops) {
-      if (op.opcode == Opcode::read && by_value(op.indices)) indexed_[op.array] = true;
+      if (op.opcode == Opcode::read) mark(op.array, op.indices);
     }
-    for (const ir::NestOutput& output : nest.outputs) {
-      if (by_value(output.indices)) indexed_[output.result] = true;
-    }
+    for (const ir::NestOutput& output : nest.outputs) mark(output.result, output.indices);
   }
 
   StorageChoice choose_storage(const StorageClasses& classes, std::uint32_t k) {
