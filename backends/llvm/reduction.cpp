@@ -113,7 +113,9 @@ void NestEmitter::reduce_blocks(std::size_t depth, std::size_t reduced, std::siz
   if (plan_.axes[axis].schedule != ir::Schedule::lanes && lane_axes(false).size() == 1) wanted = 6;
   // What a large body computes along an axis, a block along it would only compute again.
   if (!is_repeated(axis)) wanted = 1;
-  const std::int64_t size = std::min(wanted, full);
+  // As few blocks as there can be, as alike as they can be.
+  const std::int64_t blocks = (full + wanted - 1) / wanted;
+  const std::int64_t size = (full + blocks - 1) / blocks;
   Block& block = blocks_[axis];
   const std::int64_t groups = full / size;
   block.tiles = all.range(0, size);

@@ -9,18 +9,23 @@ namespace jaxc::compiler {
 
 namespace {
 
-// Vector operations that are worth waking threads for, and those that are worth a part of its own.
-constexpr std::int64_t shared_operations = std::int64_t{1} << 17;
-constexpr std::int64_t part_operations = std::int64_t{1} << 14;
+// Vector operations that are worth sharing out, and those that are worth a part of its own.
+struct Worth {
+  std::int64_t shared = 0;
+  std::int64_t part = 0;
+};
 
-// The same inside a loop's step, where threads are awake.
-constexpr std::int64_t shared_operations_in_step = std::int64_t{1} << 15;
-constexpr std::int64_t part_operations_in_step = std::int64_t{1} << 12;
+// Outside loops threads may sleep, and waking one takes about as long as 2^15 operations. In the steps of a loop they
+// are awake: a fork and a join take under a microsecond, and 2^13 operations about two.
+constexpr Worth asleep{std::int64_t{1} << 17, std::int64_t{1} << 14};
+constexpr Worth awake{std::int64_t{1} << 13, std::int64_t{1} << 12};
 
 constexpr std::int64_t most_parts = 64;
 
-// Blocks of tiles share the reads of products and keep their sums in registers.
+// Blocks of tiles share the reads of products and keep their sums in registers: so many operations take as long as one
+// of others. Where a step multiplies one row alone, it waits for the matrix.
 constexpr std::int64_t operations_of_a_blocked_step = 4;
+constexpr std::int64_t operations_of_a_block_of_rows = 8;
 
 // Tiles that code handles together, which parts do not tear apart.
 constexpr std::int64_t block_tiles = 8;
@@ -35,10 +40,16 @@ std::optional<ir::NestPlan::Split> split_nest(const ir::Nest& nest, const ir::Ne
     if (axis.kind == ir::AxisKind::ordered || axis.extent == 0) return std::nullopt;
   const auto reads = std::count_if(nest.body.ops.begin(), nest.body.ops.end(),
                                    [](const ir::ScalarOp& op) { return op.opcode == ir::Opcode::read; });
+  const auto long_axes = std::count_if(plan.order.begin(), plan.order.end(), [&](int axis) {
+    const auto number = static_cast<std::size_t>(axis);
+    return nest.axes[number].kind == ir::AxisKind::parallel && nest.axes[number].extent > plan.axes[number].width;
+  });
   const bool blocked = nest.reduction && reads > 1;
-  const std::int64_t operations = nest_operations(nest, plan) / (blocked ? operations_of_a_blocked_step : 1);
-  if (operations < (in_step ? shared_operations_in_step : shared_operations)) return std::nullopt;
-  const std::int64_t parts = std::min(most_parts, operations / (in_step ? part_operations_in_step : part_operations));
+  const std::int64_t together = in_step && long_axes > 1 ? operations_of_a_block_of_rows : operations_of_a_blocked_step;
+  const std::int64_t operations = nest_operations(nest, plan) / (blocked ? together : 1);
+  const Worth worth = in_step ? awake : asleep;
+  if (operations < worth.shared) return std::nullopt;
+  const std::int64_t parts = std::min(most_parts, operations / worth.part);
   // The outermost axis that gives every part a block; else the one with most blocks.
   std::optional<ir::NestPlan::Split> best;
   std::int64_t most = 1;
