@@ -90,7 +90,8 @@ class PlanVerifier {
     const auto found = plan_.routines.find(node.id);
     if (found == plan_.routines.end() || found->second.path != RoutinePath::library) return;
     const RoutinePlan& plan = found->second;
-    require(routine.ordering.has_value() && loops_.empty(), node, "a library stands in for sorts outside loops");
+    require((routine.ordering || routine.matrix) && loops_.empty(), node,
+            "a library stands in for what it knows, outside loops");
     require(plan.workspace >= 0 && plan.workspace % 64 == 0 && plan.part_bytes % 64 == 0 && plan.parts >= 1 &&
                 plan.workspace + plan.parts * plan.part_bytes <= plan_.scratch_bytes,
             node, "a library's memory lies aligned within the arena");
@@ -99,8 +100,6 @@ class PlanVerifier {
         require(is_dense(program_, plan_, array), node, "a library's arrays lie dense in memory");
   }
 
-  void nest(const Nest& nest, const Node& node) const {
-    const auto found = plan_.nests.find(node.id);
   void product(const ProductPlan& product, const Node& node) const {
     require(loops_.empty(), node, "a library stands in for products outside loops");
     require(product.workspace >= 0 && product.workspace % 64 == 0 &&
@@ -123,11 +122,13 @@ class PlanVerifier {
     }
   }
 
+  void nest(const Nest& nest, const Node& node) const {
+    const auto found = plan_.nests.find(node.id);
     require(found != plan_.nests.end(), node, "every nest has a schedule");
     const NestPlan& schedule = found->second;
+    if (schedule.product) product(*schedule.product, node);
     require(schedule.axes.size() == nest.axes.size(), node, "every axis has a schedule");
     std::vector<int> sorted = schedule.order;
-    if (schedule.product) product(*schedule.product, node);
     std::sort(sorted.begin(), sorted.end());
     require(sorted.size() == nest.axes.size(), node, "the order names every axis once");
     for (std::size_t k = 0; k < sorted.size(); ++k)

@@ -134,11 +134,27 @@ struct Ordering {
   int dimension = 0;       ///< of the input
 };
 
+/// What a routine of dense linear algebra computes over the last two dimensions (before that of a complex number's
+/// parts) of its inputs, as JAX's primitive of that name does.
+struct MatrixRoutine {
+  enum class Kind : std::uint8_t { cholesky, triangular_solve, lu, geqrf, householder_product, qr, eigh, svd };
+  Kind kind = Kind::cholesky;
+  DType dtype = DType::f32;  ///< of the numbers: f32, f64, c64 or c128
+  bool lower = true;         ///< triangular_solve, eigh: which triangle is read
+  bool left = true;          ///< triangular_solve: op(A) X = B, else X op(A) = B
+  bool transpose = false;
+  bool conjugate = false;
+  bool unit = false;       ///< the diagonal is ones, and is not read
+  bool full = false;       ///< svd: all singular vectors
+  std::int64_t first = 0;  ///< eigh, svd: the first of the values that are wanted
+};
+
 /// A named computation (cholesky, sort, ...) with its expansion. `outputs` are assigned in the expansion;
 /// a plan runs the expansion, or replaces the whole node by a library's routine.
 struct Routine {
   std::string name;
-  std::optional<Ordering> ordering;  ///< of a sort of one real key, which a library can stand in for
+  std::optional<Ordering> ordering;     ///< of a sort of one real key, which a library can stand in for
+  std::optional<MatrixRoutine> matrix;  ///< of dense linear algebra, which a library can stand in for
   std::vector<ArrayId> inputs;
   std::vector<ArrayId> outputs;
   Block expansion;

@@ -43,6 +43,7 @@ class ProgramEmitter {
   /// The expansion, or the call of a library (routine.cpp).
   void routine(const ir::Node& node, const ir::Routine& routine);
   void sort(const ir::Routine& routine, const ir::RoutinePlan& plan);
+  void matrix(const ir::Routine& routine, const ir::RoutinePlan& plan);
   void product(const ir::ProductPlan& plan);
   /// Calls an entry of the runtime with a constant request and pointers; the last one is the runtime itself.
   void call_library(const char* entry, llvm::ArrayRef<std::uint64_t> request, llvm::ArrayRef<llvm::Value*> pointers);

@@ -26,6 +26,7 @@ void ProgramEmitter::routine(const ir::Node& node, const ir::Routine& routine) {
   const auto found = code_.plan.routines.find(node.id);
   if (found == code_.plan.routines.end() || found->second.path == ir::RoutinePath::expansion)
     return block(routine.expansion);
+  if (routine.matrix) return matrix(routine, found->second);
   if (!routine.ordering || !sorts(routine.ordering->key))
     throw InternalError(fmt::format("cpu: no library stands in for {}", routine.name));
   sort(routine, found->second);
@@ -73,6 +74,55 @@ void ProgramEmitter::product(const ir::ProductPlan& plan) {
   call_library("jaxc_product", words(request),
                {arrays_.dense_pointer(plan.left), arrays_.dense_pointer(plan.right), arrays_.dense_pointer(plan.result),
                 library_memory(plan.workspace)});
+}
+
+void ProgramEmitter::matrix(const ir::Routine& routine, const ir::RoutinePlan& plan) {
+  const ir::MatrixRoutine& known = *routine.matrix;
+  using Kind = ir::MatrixRoutine::Kind;
+  const auto extents = [&](ir::ArrayId array) {
+    Shape shape = arrays_.info(array).shape;
+    if (is_complex(known.dtype)) shape.pop_back();
+    return shape;
+  };
+  const Shape shape = extents(routine.inputs[0]);
+  const std::size_t rank = shape.size();
+  MatrixRequest request{};
+  request.kind = static_cast<std::int64_t>(known.kind);
+  request.dtype = static_cast<std::int64_t>(known.dtype);
+  request.lower = known.lower ? 1 : 0;
+  request.left = known.left ? 1 : 0;
+  request.transpose = known.transpose ? 1 : 0;
+  request.conjugate = known.conjugate ? 1 : 0;
+  request.unit = known.unit ? 1 : 0;
+  request.full = known.full ? 1 : 0;
+  request.first = known.first;
+  request.rows = shape[rank - 2];
+  request.columns = shape[rank - 1];
+  request.items = element_count(shape) / (request.rows * request.columns);
+  const Shape result = extents(routine.outputs[0]);
+  if (result.size() == rank) {
+    request.result_rows = result[rank - 2];
+    request.result_columns = result[rank - 1];
+  }
+  if (known.kind == Kind::householder_product) request.count = extents(routine.inputs[1]).back();
+  if (known.kind == Kind::eigh) request.count = extents(routine.outputs[1]).back();
+  if (known.kind == Kind::svd) request.count = result.back();
+  request.parts = plan.parts;
+  request.part_bytes = plan.part_bytes;
+  const auto item_bytes = [&](ir::ArrayId array) {
+    const ir::ProgramArray& info = arrays_.info(array);
+    return element_count(info.shape) / request.items * static_cast<std::int64_t>(element_bytes(info.dtype));
+  };
+  std::transform(routine.inputs.begin(), routine.inputs.end(), request.input_bytes.begin(), item_bytes);
+  std::transform(routine.outputs.begin(), routine.outputs.end(), request.output_bytes.begin(), item_bytes);
+  Values pointers;
+  Value* null = llvm::ConstantPointerNull::get(code_.builder.getPtrTy());
+  for (std::size_t k = 0; k < request.input_bytes.size(); ++k)
+    pointers.push_back(k < routine.inputs.size() ? arrays_.dense_pointer(routine.inputs[k]) : null);
+  for (std::size_t k = 0; k < request.output_bytes.size(); ++k)
+    pointers.push_back(k < routine.outputs.size() ? arrays_.dense_pointer(routine.outputs[k]) : null);
+  pointers.push_back(library_memory(plan.workspace));
+  call_library("jaxc_matrix", words(request), pointers);
 }
 
 Value* ProgramEmitter::library_memory(std::int64_t workspace) {

@@ -180,6 +180,14 @@ std::vector<ArrayId> Lowering::routine(std::string name, std::span<const ArrayId
   return outputs;
 }
 
+std::vector<ArrayId> Lowering::routine(std::string name, const ir::MatrixRoutine& matrix,
+                                       std::span<const ArrayId> inputs,
+                                       const std::function<std::vector<ArrayId>()>& expansion) {
+  std::vector<ArrayId> outputs = routine(std::move(name), inputs, expansion);
+  std::get<ir::Routine>(blocks_.back().block.nodes.back().kind).matrix = matrix;
+  return outputs;
+}
+
 std::vector<ArrayId> Lowering::lower_jaxpr(const ir::Jaxpr& jaxpr, std::span<const ArrayId> inputs) {
   if (!jaxpr.constants.empty())
     fail("holds a jaxpr whose constants have no values in the text; export the program with its constants hoisted");

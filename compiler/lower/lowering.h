@@ -213,6 +213,10 @@ class Lowering {
   std::vector<ir::ArrayId> routine(std::string name, std::span<const ir::ArrayId> inputs,
                                    const std::function<std::vector<ir::ArrayId>()>& expansion,
                                    std::optional<ir::Ordering> ordering = std::nullopt);
+  /// A routine of dense linear algebra, which a library can stand in for.
+  std::vector<ir::ArrayId> routine(std::string name, const ir::MatrixRoutine& matrix,
+                                   std::span<const ir::ArrayId> inputs,
+                                   const std::function<std::vector<ir::ArrayId>()>& expansion);
   /// The jaxpr's outputs; `inputs` are in storage form. Its constants' values, if any, come first.
   std::vector<ir::ArrayId> lower_jaxpr(const ir::Jaxpr& jaxpr, std::span<const ir::ArrayId> inputs);
   /// A jaxpr over scalars as a region: its inputs, in storage form, are the arguments; a complex number is two. Throws

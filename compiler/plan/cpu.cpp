@@ -9,6 +9,7 @@
 
 #include "compiler/plan/coalesce.h"
 #include "compiler/plan/cpu_lanes.h"
+#include "compiler/plan/cpu_matrices.h"
 #include "compiler/plan/cpu_products.h"
 #include "compiler/plan/cpu_routines.h"
 #include "compiler/plan/cpu_threads.h"
@@ -305,6 +306,8 @@ class CpuPlanner {
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
         if (depth == 0 && options_.libraries)
           if (auto library = library_routine(program_, *routine)) plan_.routines[node.id] = std::move(*library);
+        if (depth == 0 && options_.libraries)
+          if (auto library = library_matrix_routine(program_, *routine)) plan_.routines[node.id] = std::move(*library);
         code += schedule(routine->expansion, depth);
       }
     }

@@ -1,6 +1,7 @@
 // Dense linear algebra on large arrays: what generated code asks for, and the table that each kind of processor fills.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "backends/llvm/runtime/entries.h"
@@ -21,10 +22,19 @@ class DenseTeam {
   ThreadPool* pool_;
 };
 
+/// One item of a routine: its matrices, and memory (64-byte aligned) for the work on it.
+struct MatrixItem {
+  std::array<const void*, 2> inputs;
+  std::array<void*, 3> outputs;
+  void* memory;
+  std::int64_t bytes;
+};
+
 /// The routines for one kind of processor. Results do not depend on the number of threads.
 struct DenseRoutines {
   void (*product)(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
                   const DenseTeam& team);
+  void (*matrix)(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
 };
 
 }  // namespace jaxc::cpu

@@ -11,9 +11,10 @@ void jaxc_parallel(PartFunction function, std::int64_t count, const void* const*
   runtime->pool->run(count, std::ref(run));  // a reference, since std::function would allocate for the captures
 }
 
-std::array<RuntimeEntry, 3> runtime_entries() {
+std::array<RuntimeEntry, 4> runtime_entries() {
   return {{{"jaxc_sort", reinterpret_cast<void*>(&jaxc_sort)},
            {"jaxc_product", reinterpret_cast<void*>(&jaxc_product)},
+           {"jaxc_matrix", reinterpret_cast<void*>(&jaxc_matrix)},
            {"jaxc_parallel", reinterpret_cast<void*>(&jaxc_parallel)}}};
 }
 

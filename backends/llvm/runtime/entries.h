@@ -46,6 +46,29 @@ struct ProductRequest {
   std::array<Axis, 4> batch;
 };
 
+/// A routine of dense linear algebra, item by item of a batch, as ir::MatrixRoutine says. All fields are i64.
+struct MatrixRequest {
+  std::int64_t kind;   ///< an ir::MatrixRoutine::Kind
+  std::int64_t dtype;  ///< of the numbers
+  std::int64_t lower;
+  std::int64_t left;
+  std::int64_t transpose;
+  std::int64_t conjugate;
+  std::int64_t unit;
+  std::int64_t full;   ///< all singular vectors, also of values that there are not
+  std::int64_t first;  ///< of the values that are wanted
+  std::int64_t items;
+  std::int64_t rows;  ///< of the first input
+  std::int64_t columns;
+  std::int64_t result_rows;  ///< of the result that is no vector, where it has another shape
+  std::int64_t result_columns;
+  std::int64_t count;                        ///< of reflections, or of values that are wanted
+  std::int64_t parts;                        ///< pieces of the memory: items that may be worked on at one time
+  std::int64_t part_bytes;                   ///< of one piece
+  std::array<std::int64_t, 2> input_bytes;   ///< of one item
+  std::array<std::int64_t, 3> output_bytes;  ///< of one item
+};
+
 /// Whether the library orders keys of a type.
 bool sorts(DType key);
 
@@ -56,6 +79,10 @@ void jaxc_sort(const SortRequest* request, const void* input, void* values, void
 
 void jaxc_product(const ProductRequest* request, const void* left, const void* right, void* result, void* memory,
                   const Runtime* runtime);
+
+/// Inputs and outputs that the routine does not have are null.
+void jaxc_matrix(const MatrixRequest* request, const void* input, const void* second_input, void* output,
+                 void* second_output, void* third_output, void* memory, const Runtime* runtime);
 
 /// A function made from a nest or loop: the entry point's parameters, what the code around has made in this step, and
 /// the number of a part.
@@ -71,6 +98,6 @@ struct RuntimeEntry {
   std::string_view name;
   void* address;
 };
-std::array<RuntimeEntry, 3> runtime_entries();
+std::array<RuntimeEntry, 4> runtime_entries();
 
 }  // namespace jaxc::cpu

@@ -39,11 +39,12 @@ Elements factor(const Items& items, const Elements& matrix, std::int64_t n) {
 
 void cholesky(Lowering& lowering, const Equation& equation) {
   const Operand matrix(lowering, equation.inputs[0], 2);
-  const auto outputs = lowering.routine("cholesky", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
-    const Elements factored =
-        factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex), matrix.shape.back());
-    return {matrix.items.join(factored, matrix.is_complex)};
-  });
+  const auto outputs =
+      lowering.routine("cholesky", matrix.known(MatrixKind::cholesky), {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+        const Elements factored =
+            factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex), matrix.shape.back());
+        return {matrix.items.join(factored, matrix.is_complex)};
+      });
   lowering.define_rounded(equation.outputs, outputs);
 }
 

@@ -59,7 +59,10 @@ void eigh(Lowering& lowering, const Equation& equation) {
   const Items& items = operand.items;
   const std::int64_t n = operand.shape.back();
   const auto subset = equation.parameters.integers_or("subset_by_index", {0, n});
-  const auto outputs = lowering.routine("eigh", {{operand.array}}, [&]() -> std::vector<ArrayId> {
+  ir::MatrixRoutine known = operand.known(MatrixKind::eigh);
+  known.lower = lower;
+  known.first = subset[0];
+  const auto outputs = lowering.routine("eigh", known, {{operand.array}}, [&]() -> std::vector<ArrayId> {
     const Elements whole = items.split(operand.array, operand.is_complex);
     // One triangle is read; the diagonal counts as real.
     const Elements hermitian = items.generate({n, n}, [&](const Point& p) {

@@ -123,6 +123,8 @@ class Items {
   DType dtype_;
 };
 
+using MatrixKind = ir::MatrixRoutine::Kind;
+
 /// The batch of the operand's last `item_rank` axes, its parts, and whether it is complex.
 struct Operand {
   Operand(Lowering& lowering, const ir::Atom& atom, std::size_t item_rank);
@@ -130,6 +132,11 @@ struct Operand {
   Shape shape;        ///< without the axis of parts
   ArrayId array = 0;  ///< of compute_dtype
   Items items;
+  /// A routine of dense linear algebra on the array, for a library.
+  ir::MatrixRoutine known(MatrixKind kind) const {
+    const DType complex = items.dtype() == DType::f32 ? DType::c64 : DType::c128;
+    return {.kind = kind, .dtype = is_complex ? complex : items.dtype()};
+  }
 };
 
 }  // namespace jaxc::compiler::lowering

@@ -92,11 +92,12 @@ Factors factor(const Items& items, const Elements& matrix, std::int64_t rows, st
 
 void lu(Lowering& lowering, const Equation& equation) {
   const Operand matrix(lowering, equation.inputs[0], 2);
-  const auto outputs = lowering.routine("lu", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
-    const Factors factors = factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex),
-                                   matrix.shape[matrix.shape.size() - 2], matrix.shape.back());
-    return {matrix.items.join(factors.matrix, matrix.is_complex), factors.pivots.real, factors.permutation.real};
-  });
+  const auto outputs =
+      lowering.routine("lu", matrix.known(MatrixKind::lu), {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+        const Factors factors = factor(matrix.items, matrix.items.split(matrix.array, matrix.is_complex),
+                                       matrix.shape[matrix.shape.size() - 2], matrix.shape.back());
+        return {matrix.items.join(factors.matrix, matrix.is_complex), factors.pivots.real, factors.permutation.real};
+      });
   lowering.define_rounded(equation.outputs, outputs);
 }
 

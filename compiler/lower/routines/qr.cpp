@@ -125,11 +125,12 @@ Elements reflection_product(const Items& items, const Packed& packed, std::int64
 void geqrf(Lowering& lowering, const Equation& equation) {
   const Operand matrix(lowering, equation.inputs[0], 2);
   const Items& items = matrix.items;
-  const auto outputs = lowering.routine("geqrf", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
-    const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex),
-                                    matrix.shape[matrix.shape.size() - 2], matrix.shape.back(), false);
-    return {items.join(packed.matrix, matrix.is_complex), items.join(packed.scales, matrix.is_complex)};
-  });
+  const auto outputs =
+      lowering.routine("geqrf", matrix.known(MatrixKind::geqrf), {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+        const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex),
+                                        matrix.shape[matrix.shape.size() - 2], matrix.shape.back(), false);
+        return {items.join(packed.matrix, matrix.is_complex), items.join(packed.scales, matrix.is_complex)};
+      });
   lowering.define_rounded(equation.outputs, outputs);
 }
 
@@ -137,12 +138,14 @@ void householder_product(Lowering& lowering, const Equation& equation) {
   const Operand matrix(lowering, equation.inputs[0], 2);
   const Operand scales(lowering, equation.inputs[1], 1);
   const Items& items = matrix.items;
-  const auto outputs = lowering.routine("householder_product", {{matrix.array, scales.array}}, [&] {
-    const Packed packed{items.split(matrix.array, matrix.is_complex), items.split(scales.array, matrix.is_complex), {}};
-    const Elements product = reflection_product(items, packed, matrix.shape[matrix.shape.size() - 2],
-                                                matrix.shape.back(), scales.shape.back());
-    return std::vector{items.join(product, matrix.is_complex)};
-  });
+  const auto outputs = lowering.routine(
+      "householder_product", matrix.known(MatrixKind::householder_product), {{matrix.array, scales.array}}, [&] {
+        const Packed packed{
+            items.split(matrix.array, matrix.is_complex), items.split(scales.array, matrix.is_complex), {}};
+        const Elements product = reflection_product(items, packed, matrix.shape[matrix.shape.size() - 2],
+                                                    matrix.shape.back(), scales.shape.back());
+        return std::vector{items.join(product, matrix.is_complex)};
+      });
   lowering.define_rounded(equation.outputs, outputs);
 }
 
@@ -154,16 +157,17 @@ void qr(Lowering& lowering, const Equation& equation) {
   const std::int64_t columns = matrix.shape.back();
   const std::int64_t least = std::min(rows, columns);
   const std::int64_t kept = equation.parameters.boolean_or("full_matrices", false) ? rows : least;
-  const auto outputs = lowering.routine("qr", {{matrix.array}}, [&]() -> std::vector<ArrayId> {
-    const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex), rows, columns, pivoting);
-    const Elements upper = items.generate({kept, columns}, [&](const Point& p) {
-      return select(p[1] < p[0], p.number(0), p.read(packed.matrix, {p[0], p[1]}));
-    });
-    const Elements product = reflection_product(items, packed, rows, kept, least);
-    std::vector<ArrayId> results = {items.join(product, matrix.is_complex), items.join(upper, matrix.is_complex)};
-    if (pivoting) results.push_back(packed.order.real);
-    return results;
-  });
+  const auto outputs =
+      lowering.routine("qr", matrix.known(MatrixKind::qr), {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+        const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex), rows, columns, pivoting);
+        const Elements upper = items.generate({kept, columns}, [&](const Point& p) {
+          return select(p[1] < p[0], p.number(0), p.read(packed.matrix, {p[0], p[1]}));
+        });
+        const Elements product = reflection_product(items, packed, rows, kept, least);
+        std::vector<ArrayId> results = {items.join(product, matrix.is_complex), items.join(upper, matrix.is_complex)};
+        if (pivoting) results.push_back(packed.order.real);
+        return results;
+      });
   lowering.define_rounded(equation.outputs, outputs);
 }
 

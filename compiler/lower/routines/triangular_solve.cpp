@@ -59,7 +59,13 @@ void triangular_solve(Lowering& lowering, const Equation& equation) {
   const Operand right_side(lowering, equation.inputs[1], 2);
   const Items& items = right_side.items;
   const std::int64_t rows = right_side.shape[right_side.shape.size() - 2];
-  const auto outputs = lowering.routine("triangular_solve", {{matrix.array, right_side.array}}, [&] {
+  ir::MatrixRoutine known = matrix.known(MatrixKind::triangular_solve);
+  known.lower = form.lower;
+  known.left = form.left;
+  known.transpose = form.transpose;
+  known.conjugate = form.conjugate;
+  known.unit = form.unit;
+  const auto outputs = lowering.routine("triangular_solve", known, {{matrix.array, right_side.array}}, [&] {
     const bool is_complex = matrix.is_complex;
     const Elements solved = solve(items, items.split(matrix.array, is_complex),
                                   items.split(right_side.array, is_complex), rows, right_side.shape.back(), form);

@@ -11,24 +11,12 @@ namespace {
 
 // The registers decide how large a tile is: one vector is a row's element for all lanes, `tile_vectors` are the row of
 // the right factor, and the others are sums.
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-constexpr int tile_rows = 12;
-#elif defined(__AVX2__)
-constexpr int vector_bytes = 32;
-constexpr int tile_rows = 6;
-#elif defined(__aarch64__)
-constexpr int vector_bytes = 16;
-constexpr int tile_rows = 12;
-#else
-constexpr int vector_bytes = 16;
-constexpr int tile_rows = 6;
-#endif
+constexpr int tile_rows = vector_registers == 32 ? 12 : 6;
 constexpr int tile_vectors = 2;
 
 template <typename R>
 struct Tile {
-  using Vector [[gnu::vector_size(vector_bytes)]] = R;
+  using Vector = VectorOf<R>;
   using Loose [[gnu::vector_size(vector_bytes), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
   static constexpr std::int64_t lanes = vector_bytes / static_cast<std::int64_t>(sizeof(R));
   static constexpr std::int64_t columns = tile_vectors * lanes;
@@ -205,16 +193,6 @@ void zero(const Matrix<T>& result) {
     for (std::int64_t j = 0; j < result.columns; ++j) result(i, j) = T{};
 }
 
-template <typename T>
-struct Parts {
-  static constexpr bool is_complex = false;
-};
-template <typename R>
-struct Parts<std::complex<R>> {
-  static constexpr bool is_complex = true;
-  using Real = R;
-};
-
 }  // namespace
 
 template <typename T>
@@ -227,9 +205,9 @@ void multiply(const DenseTeam& team, const Matrix<const T>& left, const Matrix<c
     if (!add) zero(result);
     return;
   }
-  if constexpr (Parts<T>::is_complex) {
+  if constexpr (is_complex_number<T>) {
     // Real part a c - b d, imaginary part a d + b c.
-    using R = typename Parts<T>::Real;
+    using R = RealOf<T>;
     const auto run = [&](int left_part, int right_part, bool first, bool minus) {
       multiply_real<R>(team, part_of<const R>(left, left_part), part_of<const R>(right, right_part),
                        part_of<R>(result, left_part ^ right_part), add || !first, minus != negate, memory, bytes);

@@ -1,0 +1,24 @@
+// The routines of dense linear algebra, one item each.
+#pragma once
+
+#include "backends/llvm/runtime/dense/matrix.h"
+
+namespace jaxc::cpu::JAXC_DENSE_TARGET {
+
+template <typename T>
+void cholesky(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
+template <typename T>
+void lu(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
+template <typename T>
+void geqrf(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
+template <typename T>
+void householder_product(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
+template <typename T>
+void qr(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
+/// Of real matrices.
+template <typename R>
+void eigh(const MatrixRequest& request, const MatrixItem& item);
+template <typename R>
+void svd(const MatrixRequest& request, const MatrixItem& item);
+
+}  // namespace jaxc::cpu::JAXC_DENSE_TARGET

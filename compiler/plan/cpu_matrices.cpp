@@ -1,0 +1,71 @@
+// Weighs a call of a library against the expansion by the extents of the matrix.
+#include "compiler/plan/cpu_matrices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "compiler/plan/cpu_products.h"
+
+namespace jaxc::compiler {
+
+namespace {
+
+using Kind = ir::MatrixRoutine::Kind;
+
+// Smaller matrices are the expansion's; see docs/libraries.md.
+std::int64_t least_extent(Kind kind) {
+  switch (kind) {
+    case Kind::eigh:
+    case Kind::svd:
+      return 16;
+    default:
+      return 24;
+  }
+}
+
+// Batches of this many items have threads work on items; smaller ones, on each item together.
+constexpr std::int64_t shared_items = 8;
+constexpr std::int64_t most_parts = 16;
+
+// Numbers beside the packed operands of products: copies of the operand, panels of columns, blocks of rows.
+constexpr std::int64_t panel = 256;
+constexpr std::int64_t blocks = 3 * 64 * 64;
+
+}  // namespace
+
+std::optional<ir::RoutinePlan> library_matrix_routine(const ir::Program& program, const ir::Routine& routine) {
+  if (!routine.matrix) return std::nullopt;
+  const ir::MatrixRoutine& matrix = *routine.matrix;
+  const bool spectral = matrix.kind == Kind::eigh || matrix.kind == Kind::svd;
+  if (spectral && is_complex(matrix.dtype)) return std::nullopt;
+  if (matrix.kind == Kind::qr && routine.outputs.size() > 2) return std::nullopt;  // columns are exchanged
+  const auto extents = [&](ir::ArrayId array) {
+    Shape shape = program.arrays[array].shape;
+    if (is_complex(matrix.dtype)) shape.pop_back();
+    return shape;
+  };
+  const Shape shape = extents(routine.inputs[0]);
+  const std::int64_t rows = shape[shape.size() - 2];
+  const std::int64_t columns = shape.back();
+  if (std::min(rows, columns) < least_extent(matrix.kind)) return std::nullopt;
+  for (const ir::ArrayId output : routine.outputs)
+    if (element_count(program.arrays[output].shape) == 0) return std::nullopt;
+  const std::int64_t items = element_count(shape) / (rows * columns);
+  ir::RoutinePlan plan;
+  plan.path = ir::RoutinePath::library;
+  plan.parts = items < shared_items ? 1 : std::min(items, most_parts);
+  plan.part_bytes = 64;
+  if (!spectral) {
+    const Shape result = extents(matrix.kind == Kind::triangular_solve ? routine.inputs[1] : routine.outputs[0]);
+    const std::int64_t widest = std::max({rows, columns, result.back(), result[result.size() - 2]});
+    const auto bytes = static_cast<std::int64_t>(element_bytes(matrix.dtype));
+    const std::int64_t numbers = rows * columns + 2 * panel * widest + blocks;
+    plan.part_bytes = (product_workspace(widest, widest, 1, bytes) + numbers * bytes + 63) / 64 * 64;
+  }
+  plan.reason = fmt::format("{} of {} x {}, which blocks and packed products make faster than generated loops",
+                            items == 1 ? "a matrix" : fmt::format("{} matrices", items), rows, columns);
+  return plan;
+}
+
+}  // namespace jaxc::compiler
