@@ -5,12 +5,14 @@
 #include <string>
 
 #include "compiler/lower/batch_products.h"
+#include "compiler/lower/flatten.h"
 #include "compiler/lower/fuse.h"
 #include "compiler/lower/group_batches.h"
 #include "compiler/lower/loops.h"
 #include "compiler/lower/pack.h"
 #include "compiler/lower/postpone.h"
 #include "compiler/lower/simplify.h"
+#include "compiler/lower/split_reductions.h"
 #include "ir/printer.h"
 #include "ir/verify.h"
 
@@ -35,7 +37,11 @@ constexpr std::array program_table = {
                 &LowerOptions::for_caches},
     ProgramPass{"group_rows", group_rows, "nests that share rows of large arrays run row by row",
                 &LowerOptions::for_caches},
+    ProgramPass{"split_reductions", split_reductions, "folds of very many elements to few results are made in parts",
+                &LowerOptions::for_caches},
     ProgramPass{"pack", pack, "lanes load neighbours where rows of few elements are read again and again",
+                &LowerOptions::for_caches},
+    ProgramPass{"flatten", flatten, "elementwise nests run over whole lines, and store a result wherever it goes",
                 &LowerOptions::for_caches},
 };
 
