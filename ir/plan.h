@@ -128,12 +128,16 @@ struct LoopPlan {
 enum class RoutinePath : std::uint8_t {
   expansion,  ///< generated code
   library,    ///< a library's routine, outside loops alone
+  prefix,     ///< prefixes, outside loops: lines in tiles, tiles in vectors
 };
 
 struct RoutinePlan {
   RoutinePath path = RoutinePath::expansion;
   std::string reason;  ///< why this path
-  /// Memory of the library's routine: `parts` pieces of `part_bytes` at byte `workspace` of the scratch arena.
+  /// Prefixes: positions of a tile, which is folded by itself; a multiple of 64, by shapes alone.
+  std::int64_t tile = 0;
+  /// Memory of the library's routine, or of the tiles that threads share out: `parts` pieces of `part_bytes` at byte
+  /// `workspace` of the scratch arena.
   std::int64_t workspace = 0;
   std::int64_t part_bytes = 0;
   std::int64_t parts = 0;

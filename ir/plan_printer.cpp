@@ -72,7 +72,15 @@ std::string_view name(CarryMode mode) {
 }
 
 std::string_view name(RoutinePath path) {
-  return path == RoutinePath::library ? "library" : "expansion";
+  switch (path) {
+    case RoutinePath::expansion:
+      return "expansion";
+    case RoutinePath::library:
+      return "library";
+    case RoutinePath::prefix:
+      return "prefix";
+  }
+  return "";
 }
 
 namespace {
@@ -95,6 +103,9 @@ std::string text(const NestPlan& nest) {
     result += fmt::format("{}{} {}", result.empty() ? "" : ", ", axis, name(schedule.schedule));
     if (schedule.width != 1) result += fmt::format(" {}", schedule.width);
   }
+  if (nest.product)
+    return fmt::format("library ({}); {} bytes at scratch {}", nest.product->reason, nest.product->bytes,
+                       nest.product->workspace);
   if (nest.split) result += fmt::format("; {} split by {}", nest.split->axis, nest.split->positions);
   return result.empty() ? "one point" : result;
 }
@@ -103,9 +114,6 @@ std::string text(const LoopPlan& loop) {
   std::string result = fmt::format("{}", name(loop.path));
   if (!loop.reason.empty()) result += fmt::format(" ({})", loop.reason);
   for (CarryMode mode : loop.carries) result += fmt::format(" {}", name(mode));
-  if (nest.product)
-    return fmt::format("library ({}); {} bytes at scratch {}", nest.product->reason, nest.product->bytes,
-                       nest.product->workspace);
   if (loop.lane_extents.empty() && loop.lane_threads) result += fmt::format("; steps in threads by {}", loop.lane_run);
   if (!loop.lane_extents.empty())
     result += fmt::format("; lanes {} by {}{}", fmt::join(loop.lane_extents, " x "), loop.lane_width,

@@ -88,10 +88,13 @@ class PlanVerifier {
 
   void routine(const Routine& routine, const Node& node) const {
     const auto found = plan_.routines.find(node.id);
-    if (found == plan_.routines.end() || found->second.path != RoutinePath::library) return;
+    if (found == plan_.routines.end() || found->second.path == RoutinePath::expansion) return;
     const RoutinePlan& plan = found->second;
-    require((routine.ordering || routine.matrix) && loops_.empty(), node,
-            "a library stands in for what it knows, outside loops");
+    const bool stands_in = found->second.path == RoutinePath::prefix
+                               ? routine.prefix.has_value() && plan.tile >= 64 && plan.tile % 64 == 0
+                               : routine.ordering || routine.matrix;
+    require(stands_in && loops_.empty(), node,
+            "a library stands in for what it knows, and tiles for prefixes, outside loops");
     require(plan.workspace >= 0 && plan.workspace % 64 == 0 && plan.part_bytes % 64 == 0 && plan.parts >= 1 &&
                 plan.workspace + plan.parts * plan.part_bytes <= plan_.scratch_bytes,
             node, "a library's memory lies aligned within the arena");
@@ -108,7 +111,7 @@ class PlanVerifier {
     const std::array<ArrayId, 3> arrays = {product.left, product.right, product.result};
     for (std::size_t k = 0; k < arrays.size(); ++k) {
       require(is_dense(program_, plan_, arrays[k]), node, "a library's arrays lie dense in memory");
-      std::int64_t last = product.offsets[k];
+      std::int64_t last = product.offsets[k] + product.parts[k];
       const auto extend = [&](const ProductPlan::Axis& axis) {
         const std::int64_t stride = k == 0 ? axis.left : k == 1 ? axis.right : axis.result;
         require(axis.extent >= 1 && stride >= 0, node, "a library walks forwards");
@@ -116,9 +119,9 @@ class PlanVerifier {
       };
       for (const ProductPlan::Axis& axis : product.axes) extend(axis);
       for (const ProductPlan::Axis& axis : product.batch) extend(axis);
-      const std::int64_t parts = is_complex(product.dtype) ? 2 : 1;
-      require(product.offsets[k] >= 0 && (last + 1) * parts <= element_count(program_.arrays[arrays[k]].shape), node,
-              "a library stays within its arrays");
+      require(
+          product.offsets[k] >= 0 && product.parts[k] >= 0 && last < element_count(program_.arrays[arrays[k]].shape),
+          node, "a library stays within its arrays");
     }
   }
 

@@ -134,6 +134,18 @@ struct Ordering {
   int dimension = 0;       ///< of the input
 };
 
+/// What a routine of prefixes computes: its results are the inputs' lines along one dimension, each element combined
+/// with all before it (reversed: after it). All arrays have the same dimensions before that one, which number the
+/// lines, and result k has input k's type.
+struct Prefix {
+  /// From the scalars of the elements so far, input by input, and those of the next element, to their combination.
+  /// Associative as far as rounding allows: elements may be grouped in any way, in their order.
+  Region combine;
+  std::vector<ScalarConstant> identity;  ///< combined with an element it gives the element; empty where none is known
+  int dimension = 0;
+  bool reverse = false;
+};
+
 /// What a routine of dense linear algebra computes over the last two dimensions (before that of a complex number's
 /// parts) of its inputs, as JAX's primitive of that name does.
 struct MatrixRoutine {
@@ -154,6 +166,7 @@ struct MatrixRoutine {
 struct Routine {
   std::string name;
   std::optional<Ordering> ordering;     ///< of a sort of one real key, which a library can stand in for
+  std::optional<Prefix> prefix;         ///< of prefixes that can be computed in parts and vectors
   std::optional<MatrixRoutine> matrix;  ///< of dense linear algebra, which a library can stand in for
   std::vector<ArrayId> inputs;
   std::vector<ArrayId> outputs;

@@ -237,9 +237,19 @@ class Printer {
   void kind(const Routine& routine) {
     std::string outputs;
     for (ArrayId array : routine.outputs) outputs += (outputs.empty() ? "" : ", ") + typed(array);
-    const std::string along = routine.ordering ? fmt::format(" along {}", routine.ordering->dimension) : std::string();
+    std::string along;
+    if (routine.ordering) along = fmt::format(" along {}", routine.ordering->dimension);
+    if (routine.prefix)
+      along = fmt::format(" along {}{}", routine.prefix->dimension, routine.prefix->reverse ? " reversed" : "");
     line("n{} routine {} = {}({}){}{}", id_, outputs, routine.name, list(routine.inputs), along, place_);
     ++depth_;
+    if (routine.prefix) {
+      std::string identity;
+      for (const ScalarConstant& value : routine.prefix->identity)
+        identity += (identity.empty() ? " from " : ", ") + ir::text(value);
+      line("combine{}", identity);
+      region(routine.prefix->combine);
+    }
     block(routine.expansion, false);
     --depth_;
   }

@@ -377,8 +377,35 @@ class ProgramVerifier {
     for (ArrayId result : branch.results) assign(result);
   }
 
+  void prefix(const Routine& routine) const {
+    const Prefix& prefix = *routine.prefix;
+    closed(prefix.combine, "combine");
+    require(!routine.inputs.empty() && routine.inputs.size() == routine.outputs.size(), "every input has its prefixes");
+    const auto dimension = static_cast<std::size_t>(prefix.dimension);
+    std::vector<DType> scalars;
+    for (std::size_t k = 0; k < routine.inputs.size(); ++k) {
+      same_type(routine.inputs[k], routine.outputs[k], "prefixes have the input's type");
+      const Shape& shape = info(routine.inputs[k]).shape;
+      const Shape& first = info(routine.inputs[0]).shape;
+      require(dimension < std::min(shape.size(), first.size()) &&
+                  std::equal(shape.begin(), shape.begin() + prefix.dimension + 1, first.begin()),
+              "inputs have the same lines");
+      const Shape element(shape.begin() + prefix.dimension + 1, shape.end());
+      scalars.insert(scalars.end(), static_cast<std::size_t>(element_count(element)), info(routine.inputs[k]).dtype);
+    }
+    require(prefix.identity.empty() || prefix.identity.size() == scalars.size(), "an identity is an element");
+    require(prefix.combine.results.size() == scalars.size() && prefix.combine.arguments.size() == 2 * scalars.size(),
+            "combines two elements");
+    for (std::size_t k = 0; k < scalars.size(); ++k)
+      require(prefix.combine.arguments[k] == scalars[k] && prefix.combine.arguments[scalars.size() + k] == scalars[k] &&
+                  prefix.combine.ops[prefix.combine.results[k]].dtype == scalars[k] &&
+                  (prefix.identity.empty() || prefix.identity[k].dtype == scalars[k]),
+              "elements have the inputs' types");
+  }
+
   void kind(const Routine& routine) {
     for (ArrayId input : routine.inputs) see(input, "an input");
+    if (routine.prefix) prefix(routine);
     const Node* outer = node_;
     block(routine.expansion, [&] {
       for (ArrayId output : routine.outputs) see(output, "an output");

@@ -6,6 +6,7 @@
 #include "backends/llvm/forms.h"
 #include "backends/llvm/mover.h"
 #include "backends/llvm/nest.h"
+#include "backends/llvm/prefix.h"
 
 namespace jaxc::cpu {
 
@@ -43,6 +44,9 @@ class ProgramEmitter {
   /// The expansion, or the call of a library (routine.cpp).
   void routine(const ir::Node& node, const ir::Routine& routine);
   void sort(const ir::Routine& routine, const ir::RoutinePlan& plan);
+  /// Prefixes in tiles, which threads share (prefix.cpp).
+  void prefix(const ir::Routine& routine, const ir::RoutinePlan& plan);
+  void shared_prefix(PrefixEmitter& emitter, const ir::RoutinePlan& plan);
   void matrix(const ir::Routine& routine, const ir::RoutinePlan& plan);
   void product(const ir::ProductPlan& plan);
   /// Calls an entry of the runtime with a constant request and pointers; the last one is the runtime itself.

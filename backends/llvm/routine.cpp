@@ -26,6 +26,7 @@ void ProgramEmitter::routine(const ir::Node& node, const ir::Routine& routine) {
   const auto found = code_.plan.routines.find(node.id);
   if (found == code_.plan.routines.end() || found->second.path == ir::RoutinePath::expansion)
     return block(routine.expansion);
+  if (found->second.path == ir::RoutinePath::prefix) return prefix(routine, found->second);
   if (routine.matrix) return matrix(routine, found->second);
   if (!routine.ordering || !sorts(routine.ordering->key))
     throw InternalError(fmt::format("cpu: no library stands in for {}", routine.name));

@@ -165,12 +165,19 @@ std::vector<ArrayId> Lowering::branch(ArrayId index, std::span<const std::functi
   return results;
 }
 
+ir::Block Lowering::block_apart(const std::function<std::vector<ArrayId>()>& body) {
+  open_block();
+  std::vector<ArrayId> results = body();
+  return close_block(std::move(results));
+}
+
 std::vector<ArrayId> Lowering::routine(std::string name, std::span<const ArrayId> inputs,
                                        const std::function<std::vector<ArrayId>()>& expansion,
-                                       std::optional<ir::Ordering> ordering) {
+                                       std::optional<ir::Ordering> ordering, std::optional<ir::Prefix> prefix) {
   ir::Routine routine;
   routine.name = std::move(name);
   routine.ordering = ordering;
+  routine.prefix = std::move(prefix);
   routine.inputs.assign(inputs.begin(), inputs.end());
   open_block();
   for (ArrayId output : expansion()) own(output, routine.outputs);

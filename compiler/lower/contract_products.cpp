@@ -98,6 +98,9 @@ void contract_block(ir::Block& block) {
         contract_sum(*nest);
       }
       drop_dead_operations(*nest);
+    } else if (auto* routine = std::get_if<ir::Routine>(&node.kind); routine != nullptr && routine->prefix) {
+      std::vector<ir::NestOutput> none;
+      contract_region(routine->prefix->combine, none);
     }
     visit_blocks(node, contract_block);
   }

@@ -1,4 +1,5 @@
 // Lowering of loops, branches and calls.
+#include "compiler/lower/prefix.h"
 #include "compiler/lower/rules.h"
 #include "ir/prims/parameters.h"
 #include "jaxc/error.h"
@@ -99,14 +100,11 @@ void while_loop(Lowering& lowering, const Equation& equation) {
   define_all(lowering, equation, results);
 }
 
-// Elements are combined one by one along the axis; the first is its own prefix.
-void associative_scan(Lowering& lowering, const Equation& equation) {
-  const auto axis = static_cast<std::size_t>(equation.parameters.integer_or("axis", 0));
-  const auto constant_count = static_cast<std::size_t>(equation.parameters.integer_or("num_consts", 0));
-  const ir::JaxprPointer body = equation.parameters.jaxpr("jaxpr");
-  const Arrays operands = lowering.arrays(equation.inputs);
-  const ArraySpan constants = ArraySpan(operands).first(constant_count);
-  const ArraySpan leaves = ArraySpan(operands).subspan(constant_count);
+namespace {
+
+/// Elements are combined one by one along the axis; the first is its own prefix.
+Arrays combine_in_order(Lowering& lowering, const Equation& equation, std::size_t axis, ArraySpan leaves,
+                        const CombineArrays& combine) {
   LoopForm form;
   form.name = name(equation.primitive);
   form.reverse = equation.parameters.boolean_or("reverse", false);
@@ -133,7 +131,7 @@ void associative_scan(Lowering& lowering, const Equation& equation) {
     Arrays slabs;
     for (std::size_t k = 0; k < leaves.size(); ++k)
       slabs.push_back(lowering.reshape(arguments.inputs[k], lowering.shape(arguments.carries[k])));
-    const Arrays combined = lowering.lower_jaxpr(*body, joined(constants, arguments.carries, slabs));
+    const Arrays combined = combine(arguments.carries, slabs);
     LoopValues step;
     for (std::size_t k = 0; k < leaves.size(); ++k) {
       const Shape slab = lowering.shape(slabs[k]);
@@ -147,7 +145,37 @@ void associative_scan(Lowering& lowering, const Equation& equation) {
     }
     return step;
   });
-  define_all(lowering, equation, values.outputs);
+  return values.outputs;
+}
+
+}  // namespace
+
+void associative_scan(Lowering& lowering, const Equation& equation) {
+  const auto axis = static_cast<std::size_t>(equation.parameters.integer_or("axis", 0));
+  const auto constant_count = static_cast<std::size_t>(equation.parameters.integer_or("num_consts", 0));
+  const ir::JaxprPointer body = equation.parameters.jaxpr("jaxpr");
+  const Arrays operands = lowering.arrays(equation.inputs);
+  const ArraySpan constants = ArraySpan(operands).first(constant_count);
+  const ArraySpan leaves = ArraySpan(operands).subspan(constant_count);
+  const CombineArrays combine = [&](ArraySpan before, ArraySpan element) {
+    return lowering.lower_jaxpr(*body, joined(constants, before, element));
+  };
+  std::vector<Type> slabs;
+  bool one_line = !leaves.empty();
+  for (ArrayId leaf : leaves) {
+    Type slab{lowering.dtype(leaf), lowering.shape(leaf)};
+    for (std::size_t k = 0; k < axis; ++k) one_line = one_line && slab.shape[k] == 1;
+    slab.shape[axis] = 1;
+    slabs.push_back(std::move(slab));
+  }
+  std::optional<ir::Prefix> description;
+  if (one_line) description = prefix_of(lowering, leaves, static_cast<int>(axis), slabs, combine);
+  const auto loop = [&] { return combine_in_order(lowering, equation, axis, leaves, combine); };
+  if (!description) return define_all(lowering, equation, loop());
+  description->reverse = equation.parameters.boolean_or("reverse", false);
+  define_all(
+      lowering, equation,
+      lowering.routine(std::string(name(equation.primitive)), leaves, loop, std::nullopt, std::move(description)));
 }
 
 void cond(Lowering& lowering, const Equation& equation) {

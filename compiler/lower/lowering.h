@@ -212,11 +212,16 @@ class Lowering {
   /// A named computation; `expansion` writes it and gives its outputs.
   std::vector<ir::ArrayId> routine(std::string name, std::span<const ir::ArrayId> inputs,
                                    const std::function<std::vector<ir::ArrayId>()>& expansion,
-                                   std::optional<ir::Ordering> ordering = std::nullopt);
+                                   std::optional<ir::Ordering> ordering = std::nullopt,
+                                   std::optional<ir::Prefix> prefix = std::nullopt);
   /// A routine of dense linear algebra, which a library can stand in for.
   std::vector<ir::ArrayId> routine(std::string name, const ir::MatrixRoutine& matrix,
                                    std::span<const ir::ArrayId> inputs,
                                    const std::function<std::vector<ir::ArrayId>()>& expansion);
+  /// Whether nodes go to the program's own block: not into a loop, branch or routine.
+  bool is_outermost() const { return blocks_.size() == 1; }
+  /// The nodes that `body` writes and the arrays that it gives, as a block that belongs to no node.
+  ir::Block block_apart(const std::function<std::vector<ir::ArrayId>()>& body);
   /// The jaxpr's outputs; `inputs` are in storage form. Its constants' values, if any, come first.
   std::vector<ir::ArrayId> lower_jaxpr(const ir::Jaxpr& jaxpr, std::span<const ir::ArrayId> inputs);
   /// A jaxpr over scalars as a region: its inputs, in storage form, are the arguments; a complex number is two. Throws

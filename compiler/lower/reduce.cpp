@@ -4,6 +4,7 @@
 #include "compiler/lower/general_fold.h"
 #include "compiler/lower/inline_region.h"
 #include "compiler/lower/parts.h"
+#include "compiler/lower/prefix.h"
 #include "compiler/lower/rules.h"
 #include "jaxc/error.h"
 
@@ -16,6 +17,7 @@ using ir::Opcode;
 using ir::OpId;
 using ir::RegionBuilder;
 using Axes = std::span<const OpId>;
+using ArraySpan = std::span<const ArrayId>;
 
 namespace {
 
@@ -64,11 +66,10 @@ using Combine = std::function<OpId(RegionBuilder&, OpId, OpId)>;
 /// Folds along one axis and keeps every prefix: a loop over the axis that carries a slice.
 /// `step` makes the next slice from the last one and a slice of the operand.
 using PrefixStep = std::function<ArrayId(ArrayId sum, ArrayId value)>;
-void prefixes(Lowering& lowering, const Equation& equation, const std::function<ArrayId(const Shape&)>& initial,
-              const PrefixStep& step) {
+ArrayId prefix_loop(Lowering& lowering, const Equation& equation, ArrayId operand,
+                    const std::function<ArrayId(const Shape&)>& initial, const PrefixStep& step) {
   const Type& type = lowering.type(equation.outputs[0]);
   const int axis = static_cast<int>(equation.parameters.integer("axis"));
-  const ArrayId operand = lowering.widened(equation.inputs[0]);
   LoopForm form;
   form.name = name(equation.primitive);
   form.trip_count = type.shape.at(static_cast<std::size_t>(axis));
@@ -82,17 +83,38 @@ void prefixes(Lowering& lowering, const Equation& equation, const std::function<
     const ArrayId next = step(arguments.carries[0], arguments.inputs[0]);
     return LoopValues{{next}, {next}};
   });
-  lowering.define(equation.outputs[0], lowering.rounded(type.dtype, values.outputs[0]));
+  return values.outputs[0];
 }
 
+/// Where lines are long, a routine whose expansion is the loop.
 void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant initial, const Combine& combine) {
-  prefixes(
-      lowering, equation, [&](const Shape& slice) { return lowering.fill(initial, slice); },
-      [&](ArrayId sum, ArrayId value) {
-        return lowering.map(Shape(lowering.shape(sum)), {sum, value}, [&](RegionBuilder& builder, Axes operands) {
-          return combine(builder, operands[0], operands[1]);
-        });
-      });
+  const PrefixStep step = [&](ArrayId sum, ArrayId value) {
+    return lowering.map(Shape(lowering.shape(sum)), {sum, value}, [&](RegionBuilder& builder, Axes operands) {
+      return combine(builder, operands[0], operands[1]);
+    });
+  };
+  const int axis = static_cast<int>(equation.parameters.integer("axis"));
+  const ArrayId operand = lowering.widened(equation.inputs[0]);
+  const auto loop = [&] {
+    return prefix_loop(
+        lowering, equation, operand, [&](const Shape& slice) { return lowering.fill(initial, slice); }, step);
+  };
+  const Shape shape = lowering.shape(operand);
+  const Type element{lowering.dtype(operand), Shape(shape.begin() + axis + 1, shape.end())};
+  std::optional<ir::Prefix> description =
+      prefix_of(lowering, std::span(&operand, 1), axis, std::span(&element, 1),
+                [&](ArraySpan sum, ArraySpan value) { return std::vector<ArrayId>{step(sum[0], value[0])}; });
+  ArrayId result = 0;
+  if (description) {
+    description->reverse = equation.parameters.boolean_or("reverse", false);
+    description->identity.assign(static_cast<std::size_t>(element_count(element.shape)), initial);
+    result = lowering.routine(
+        std::string(name(equation.primitive)), std::span(&operand, 1), [&] { return std::vector<ArrayId>{loop()}; },
+        std::nullopt, std::move(description))[0];
+  } else {
+    result = loop();
+  }
+  lowering.define(equation.outputs[0], lowering.rounded(lowering.type(equation.outputs[0]).dtype, result));
 }
 
 /// Prefixes of complex numbers; the last axis holds the parts.
@@ -104,7 +126,8 @@ void complex_prefix(Lowering& lowering, const Equation& equation, const ComplexF
                      {builder.constant(dtype, fold.real), builder.constant(dtype, fold.imaginary)});
     });
   };
-  prefixes(lowering, equation, initial, [&](ArrayId sum, ArrayId value) {
+  const ArrayId operand = lowering.widened(equation.inputs[0]);
+  const ArrayId result = prefix_loop(lowering, equation, operand, initial, [&](ArrayId sum, ArrayId value) {
     return lowering.generate(Shape(lowering.shape(sum)), [&](RegionBuilder& builder, Axes axes) {
       const auto number = [&](ArrayId array) {
         std::vector<Index> indices = at(axes);
@@ -117,6 +140,7 @@ void complex_prefix(Lowering& lowering, const Equation& equation, const ComplexF
       return part_at(builder, axes.back(), (code.*fold.step)(number(sum), number(value)));
     });
   });
+  lowering.define(equation.outputs[0], lowering.rounded(lowering.type(equation.outputs[0]).dtype, result));
 }
 
 }  // namespace

@@ -89,6 +89,8 @@ class Renumbering {
         for (ir::NestOutput& output : nest->outputs)
           if (output.combine) region(*output.combine);
       }
+      if (auto* routine = std::get_if<ir::Routine>(&node.kind); routine != nullptr && routine->prefix)
+        region(routine->prefix->combine);
       visit_blocks(node, [this](Block& inner) { this->block(inner); });
     }
     for (ArrayId& result : block.results) array(result);

@@ -32,6 +32,8 @@ const Row rows[] = {
         c:f32[401,311] = dot_general[dimension_numbers=(([1], [0]), ([], [])) preferred_element_type=float32] a b
         in (c,) })",
      "nest library"},
+    {"reflections", "{ lambda ; a:f32[190,170]. let b:f32[190,170] c:f32[170] = geqrf a in (b, c) }",
+     "routine geqrf library"},
     {"sums_of_rows", "{ lambda ; a:f32[4099,517]. let b:f32[4099] = reduce_sum[axes=(1,)] a in (b,) }", " split by "},
     {"softmax", R"({ lambda ; a:f32[1201,515]. let
         b:f32[1201] = reduce_max[axes=(1,)] a
@@ -112,6 +114,24 @@ const Row rows[] = {
         ] 0:i32[] a
       in (b, c) })",
      " split by "},
+    {"prefixes", "{ lambda ; a:f32[300007]. let b:f32[300007] = cummax[axis=0 reverse=False] a in (b,) }",
+     "routine cummax prefix"},
+    {"prefixes_of_lines",
+     "{ lambda ; a:f32[19,20011]. let b:f32[19,20011] = cumlogsumexp[axis=1 reverse=True] a in (b,) }",
+     "routine cumlogsumexp prefix"},
+    {"prefixes_of_maps", R"({ lambda ; a:f32[70001] b:f32[70001]. let
+        c:f32[70001] d:f32[70001] = associative_scan[
+          axis=0
+          jaxpr={ lambda ; a:f32[1] b:f32[1] c:f32[1] d:f32[1]. let
+              e:f32[1] = mul c a
+              f:f32[1] = mul c b
+              g:f32[1] = add f d
+            in (e, g) }
+          num_consts=0
+          reverse=True
+        ] a b
+      in (c, d) })",
+     "routine associative_scan prefix"},
     {"lines_to_sort",
      "{ lambda ; a:f32[37,3001]. let b:f32[37,3001] = sort[dimension=1 is_stable=True num_keys=1] a in "
      "(b,) }",

@@ -11,11 +11,16 @@ void jaxc_parallel(PartFunction function, std::int64_t count, const void* const*
   runtime->pool->run(count, std::ref(run));  // a reference, since std::function would allocate for the captures
 }
 
-std::array<RuntimeEntry, 4> runtime_entries() {
+std::int64_t jaxc_threads(const Runtime* runtime) {
+  return runtime->pool->threads();
+}
+
+std::array<RuntimeEntry, 5> runtime_entries() {
   return {{{"jaxc_sort", reinterpret_cast<void*>(&jaxc_sort)},
            {"jaxc_product", reinterpret_cast<void*>(&jaxc_product)},
            {"jaxc_matrix", reinterpret_cast<void*>(&jaxc_matrix)},
-           {"jaxc_parallel", reinterpret_cast<void*>(&jaxc_parallel)}}};
+           {"jaxc_parallel", reinterpret_cast<void*>(&jaxc_parallel)},
+           {"jaxc_threads", reinterpret_cast<void*>(&jaxc_threads)}}};
 }
 
 }  // namespace jaxc::cpu

@@ -91,6 +91,8 @@ using PartFunction = void (*)(const void* const* inputs, void* const* outputs, c
 /// Calls part function for every part below `count`, on the runtime's threads.
 void jaxc_parallel(PartFunction function, std::int64_t count, const void* const* inputs, void* const* outputs,
                    const void* const* constants, void* scratch, const Runtime* runtime, const void* step);
+/// How many threads there are.
+std::int64_t jaxc_threads(const Runtime* runtime);
 }
 
 /// An address that generated code refers to by name.
@@ -98,6 +100,6 @@ struct RuntimeEntry {
   std::string_view name;
   void* address;
 };
-std::array<RuntimeEntry, 4> runtime_entries();
+std::array<RuntimeEntry, 5> runtime_entries();
 
 }  // namespace jaxc::cpu

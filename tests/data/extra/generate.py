@@ -284,7 +284,29 @@ def narrow_routines():
          *[jnp.zeros(shape, jnp.float32) for shape in ((0, 0), (2, 0, 0), (3, 0), (0, 3))])
 
 
+def prefixes():
+    """Cumulative operations on lines that are long enough for tiles and vectors, with values that are no numbers."""
+    def folds(x, i, z):
+        along = [f(x, axis=1, reverse=k % 2 == 1) for k, f in
+                 enumerate((lax.cumsum, lax.cummax, lax.cummin, lax.cumlogsumexp, lax.cumprod))]
+        return along, lax.cumsum(i, axis=0, reverse=True), lax.cummax(i), lax.cumprod(i), lax.cumsum(z)
+
+    def special(x):
+        return lax.cumsum(x), lax.cummax(x, reverse=True), lax.cummin(x), lax.cumlogsumexp(x)
+
+    integers = jnp.asarray(RANDOM.integers(-128, 128, 263).astype(np.int8))
+    case("prefixes", folds, reals(3, 4099, low=0.99, high=1.01), integers, complexes(131), rtol=1e-4)
+    infinite = np.asarray(reals(301)).copy()
+    infinite[[100, 200]] = np.inf, -np.inf
+    missing = np.asarray(reals(301)).copy()
+    missing[150] = np.nan
+    case("prefixes_of_infinities", special, jnp.asarray(infinite), rtol=1e-4)
+    case("prefixes_of_nan", special, jnp.asarray(missing), rtol=1e-4)
+    case("prefixes_of_halves", lambda x: (lax.cummax(x), lax.cumsum(x, reverse=True)),
+         jnp.asarray(RANDOM.uniform(0, 1, 200).astype(np.float16)), rtol=3e-2)
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
-                  row_loops, joining, narrow_routines):
+                  row_loops, joining, narrow_routines, prefixes):
         write()
