@@ -145,15 +145,17 @@ std::optional<std::size_t> axis_completing_rows(const Program& program, const Ne
   return std::nullopt;
 }
 
-/// A short axis that most reads do not depend on: unrolled inside the lanes, its points share what they read and what
-/// they compute from it.
+/// A short axis that most reads do not depend on, beside others that fill lanes: unrolled inside the lanes, its points
+/// share what they read and what they compute from it.
 std::optional<std::size_t> axis_sharing_reads(const Nest& nest) {
   constexpr std::int64_t most_points = 16;
   constexpr std::int64_t fewest_shared = 4;
+  constexpr std::int64_t fewest_others = 8;
   if (nest.reduction) return std::nullopt;
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
     const bool small = nest.axes[axis].extent >= 2 && nest.axes[axis].extent <= most_points;
     if (!small || nest.axes[axis].kind != AxisKind::parallel) continue;
+    if (extents_product(nest) / nest.axes[axis].extent < fewest_others) continue;
     const auto depends = [&](const Index& index) {
       return std::any_of(index.terms.begin(), index.terms.end(), [&](const Index::Term& term) {
         const ScalarOp& op = nest.body.ops[term.op];
