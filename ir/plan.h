@@ -29,6 +29,7 @@ struct Buffer {
   Storage storage = Storage::scratch;
   std::int64_t bytes = 0;
   std::int64_t slot = 0;
+  bool streamed = false;  ///< CPU: whole vectors are stored past the caches, which are too small to keep them
 };
 
 /// Where an array lives. Values move only where placements differ: before a loop, initial to argument; after a

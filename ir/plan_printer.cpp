@@ -138,7 +138,8 @@ std::string print(const Program& program, const Plan& plan) {
   const auto to = std::back_inserter(out);
   for (std::size_t k = 0; k < plan.buffers.size(); ++k) {
     const Buffer& buffer = plan.buffers[k];
-    fmt::format_to(to, "  b{}: {} {}, {} bytes\n", k, name(buffer.storage), buffer.slot, buffer.bytes);
+    fmt::format_to(to, "  b{}: {} {}, {} bytes{}\n", k, name(buffer.storage), buffer.slot, buffer.bytes,
+                   buffer.streamed ? ", streamed" : "");
   }
   for (std::size_t array = 0; array < plan.placements.size() && array < program.arrays.size(); ++array)
     fmt::format_to(to, "  a{}: {}{} at {}\n", array, name(program.arrays[array].dtype),

@@ -280,6 +280,8 @@ void Arrays::store_vector(ir::ArrayId array, Value* pointer, Value* value, Value
 bool Arrays::aligned(ir::ArrayId array, const ElementNumber& number, std::int64_t bytes) const {
   const auto size = static_cast<std::int64_t>(element_bytes(info(array).dtype));
   bool multiple = (number.constant + placement(array).offset) * size % bytes == 0;
+  for (const ir::Placement::LoopStride& stride : placement(array).loop_strides)
+    multiple = multiple && stride.stride * size % bytes == 0;
   for (auto [value, coefficient] : number.terms) {
     const auto* product = llvm::dyn_cast<llvm::BinaryOperator>(value);
     if (product != nullptr && product->getOpcode() == llvm::Instruction::Mul)

@@ -122,6 +122,12 @@ void Arrays::bind(Value* inputs, Value* outputs, Value* constants, Value* scratc
         throw InternalError("cpu: a plan for the CPU has no shared memory");
     }
   }
+  aligned_.assign(buffers_.size(), nullptr);
+  for (std::size_t k = 0; k < buffers_.size(); ++k) {
+    if (!code_.plan.buffers[k].streamed) continue;
+    Value* address = builder.CreatePtrToInt(buffers_[k], builder.getInt64Ty());
+    aligned_[k] = builder.CreateICmpEQ(builder.CreateAnd(address, code_.integer(63)), code_.integer(0));
+  }
   if (scopes_.empty()) make_scopes();
   for (ir::ArrayId array = 0; array < pointers_.size(); ++array)
     if (placement(array).loop_strides.empty()) refresh(array);
@@ -225,6 +231,7 @@ void Arrays::restore(const BufferState& state) {
 
 void Arrays::restore(Bindings bindings) {
   buffers_ = std::move(bindings.buffers);
+  aligned_ = std::move(bindings.aligned);
   pointers_ = std::move(bindings.pointers);
   positions_ = std::move(bindings.positions);
   scalars_ = std::move(bindings.scalars);

@@ -114,11 +114,12 @@ class Arrays {
   /// Where buffers and arrays are in the function at hand, to come back to it after another one.
   struct Bindings {
     std::vector<llvm::Value*> buffers;
+    std::vector<llvm::Value*> aligned;
     std::vector<llvm::Value*> pointers;
     std::unordered_map<ir::NodeId, llvm::Value*> positions;
     std::unordered_map<ir::ArrayId, llvm::Value*> scalars;
   };
-  Bindings bindings() const { return {buffers_, pointers_, positions_, scalars_}; }
+  Bindings bindings() const { return {buffers_, aligned_, pointers_, positions_, scalars_}; }
   void restore(Bindings bindings);
 
   /// What another function needs to know of this one to reach some arrays in memory: the positions of the loops around,
@@ -134,7 +135,13 @@ class Arrays {
   /// Takes over what another function knows, with `values` as this function has them.
   void enter(const Surroundings& surroundings, llvm::ArrayRef<llvm::Value*> values);
 
-  /// The array that is stored past the caches: nothing reads it soon, and its buffer is aligned to 64 bytes.
+  /// The plan stores the array past the caches.
+  bool is_streamed(ir::ArrayId array) const { return code_.plan.buffers[placement(array).buffer].streamed; }
+  /// Whether the buffer of a streamed array is aligned to 64 bytes in this call.
+  llvm::Value* aligned_buffer(ir::ArrayId array) const { return aligned_[placement(array).buffer]; }
+  /// Stores past the caches are seen by all after this.
+  void finish_streams() { code_.builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent); }
+  /// The streamed array whose buffer is known to be aligned where code is being emitted.
   std::optional<ir::ArrayId> streamed;
   LoopLanes* loop_lanes = nullptr;  ///< null outside loops that are run in lanes
 
@@ -179,11 +186,14 @@ class Arrays {
     llvm::Instruction* instruction = nullptr;
   };
   void store_rows(llvm::ArrayRef<const Scatter*> rows);
+  /// The rows are whole vectors of a streamed array, each at a multiple of its size where the buffer is.
+  bool streams_rows(llvm::ArrayRef<const Scatter*> rows) const;
 
   Code& code_;
   std::vector<Scatter> scatters_;                           ///< of the nest being emitted
   std::vector<std::vector<std::int64_t>> weights_;          ///< by array: elements a step of each dimension
   std::vector<llvm::Value*> buffers_;                       ///< by buffer
+  std::vector<llvm::Value*> aligned_;                       ///< by buffer: whether a streamed one is
   std::vector<llvm::Value*> pointers_;                      ///< by array: element 0 of the current slice
   std::vector<RegisterArray> registers_;                    ///< by array
   std::unordered_map<ir::NodeId, llvm::Value*> positions_;  ///< of the loops around this point

@@ -353,7 +353,10 @@ void ProgramEmitter::loop_steps(const ir::Node& node, const ir::Loop& loop, cons
   StepsEmitter(code_, arrays_, forms_, mover_, node, loop, plan, first, [this](const ir::Block& inner) {
     block(inner);
   }).emit();
-  --depth_;
+  if (--depth_ > 0) return;
+  const std::vector<ir::ArrayId> assigned = ir::arrays_assigned(node);
+  if (std::any_of(assigned.begin(), assigned.end(), [&](ir::ArrayId array) { return arrays_.is_streamed(array); }))
+    arrays_.finish_streams();
 }
 
 }  // namespace jaxc::cpu

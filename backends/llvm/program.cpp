@@ -14,10 +14,6 @@ using llvm::Value;
 
 namespace {
 
-/// Results this large leave the caches before anyone reads them: storing past the caches saves reading their lines.
-constexpr std::int64_t streamed_bytes = std::int64_t{16} << 20;
-constexpr std::int64_t streamed_alignment = 64;
-
 /// Nodes of one function: LLVM takes longer for each when there are many more.
 constexpr std::size_t part_weight = 64;
 
@@ -126,32 +122,23 @@ void ProgramEmitter::nest(const ir::Node& node, const ir::Nest& nest) {
 
 void ProgramEmitter::nest_points(const ir::Nest& nest, const ir::NestPlan& plan, std::optional<AxisPart> part) {
   const auto emit = [&] { NestEmitter(code_, arrays_, nest, plan, part).emit(); };
-  if (depth_ > 0 || !streams(nest)) return emit();
-  llvm::IRBuilder<>& builder = code_.builder;
+  if (!streams(nest)) return emit();
   const ir::ArrayId result = nest.outputs[0].result;
-  Value* address =
-      builder.CreatePtrToInt(arrays_.buffer_pointer(arrays_.placement(result).buffer), builder.getInt64Ty());
-  Value* aligned =
-      builder.CreateICmpEQ(builder.CreateAnd(address, code_.integer(streamed_alignment - 1)), code_.integer(0));
+  Value* aligned = arrays_.aligned_buffer(result);
   Values none;
   code_.when(aligned, none, [&] {
     arrays_.streamed = result;
     emit();
     arrays_.streamed = std::nullopt;
-    builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent);
+    if (depth_ == 0 || part) arrays_.finish_streams();
   });
-  code_.when(builder.CreateNot(aligned), none, emit);
+  code_.when(code_.builder.CreateNot(aligned), none, emit);
 }
 
 bool ProgramEmitter::streams(const ir::Nest& nest) const {
-  if (nest.reduction || nest.outputs.size() != 1 || nest.outputs[0].base) return false;
-  const ir::Buffer& buffer = code_.plan.buffers[arrays_.placement(nest.outputs[0].result).buffer];
-  if (buffer.storage != ir::Storage::output || buffer.bytes < streamed_bytes) return false;
-  // A store in place would find its line in the cache anyway.
-  return std::none_of(nest.body.ops.begin(), nest.body.ops.end(), [&](const ir::ScalarOp& op) {
-    return op.opcode == ir::Opcode::read &&
-           arrays_.placement(op.array).buffer == arrays_.placement(nest.outputs[0].result).buffer;
-  });
+  // Loops in lanes choose at each store.
+  return !nest.reduction && nest.outputs.size() == 1 && !nest.outputs[0].base && arrays_.loop_lanes == nullptr &&
+         arrays_.is_streamed(nest.outputs[0].result);
 }
 
 void ProgramEmitter::branch(const ir::Branch& branch) {

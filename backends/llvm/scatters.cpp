@@ -27,6 +27,7 @@ std::int64_t first_element(const ElementNumber& number) {
 
 void Arrays::combine_scatters() {
   std::vector<Scatter> scatters = std::exchange(scatters_, {});
+  const llvm::BasicBlock* const here = code_.builder.GetInsertBlock();
   while (!scatters.empty()) {
     // All of one array, of one distance between lanes, in one straight line of code.
     const Scatter head = scatters.front();
@@ -42,7 +43,8 @@ void Arrays::combine_scatters() {
     }
     scatters = std::move(rest);
     if (!stride || *stride < 2) continue;
-    llvm::Instruction* last = group.back().instruction;
+    llvm::BasicBlock* const block = group.back().instruction->getParent();
+    llvm::Instruction* const next = group.back().instruction->getNextNode();
     std::stable_sort(group.begin(), group.end(), [](const Scatter& left, const Scatter& right) {
       return first_element(left.number) < first_element(right.number);
     });
@@ -50,11 +52,6 @@ void Arrays::combine_scatters() {
     for (std::size_t k = 1; k < group.size(); ++k)
       twice = twice || first_element(group[k].number) == first_element(group[k - 1].number);
     if (twice || first_element(group.back().number) - first_element(group.front().number) >= *stride) continue;
-    const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
-    if (llvm::Instruction* next = last->getNextNode())
-      code_.builder.SetInsertPoint(next);
-    else
-      code_.builder.SetInsertPoint(last->getParent());
     const auto width =
         static_cast<std::size_t>(llvm::cast<llvm::FixedVectorType>(head.value->getType())->getNumElements());
     for (std::size_t begin = 0; begin < group.size();) {
@@ -68,10 +65,41 @@ void Arrays::combine_scatters() {
       for (std::size_t k = 0; k < run; ++k) rows.push_back(&group[begin + k]);
       begin += run;
       if (run < 2) continue;
-      store_rows(rows);
+      if (block == here && streams_rows(rows)) {
+        // Nothing reads the array here, so that the nest's end will do.
+        Values none;
+        code_.when(aligned_buffer(rows[0]->array), none, [&] {
+          streamed = rows[0]->array;
+          store_rows(rows);
+          streamed = std::nullopt;
+        });
+        code_.when(code_.builder.CreateNot(aligned_buffer(rows[0]->array)), none, [&] { store_rows(rows); });
+      } else {
+        const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
+        if (next != nullptr)
+          code_.builder.SetInsertPoint(next);
+        else if (llvm::Instruction* end = block->getTerminator())
+          code_.builder.SetInsertPoint(end);
+        else
+          code_.builder.SetInsertPoint(block);
+        store_rows(rows);
+      }
       for (const Scatter* row : rows) row->instruction->eraseFromParent();
     }
   }
+}
+
+bool Arrays::streams_rows(llvm::ArrayRef<const Scatter*> rows) const {
+  const Scatter& first = *rows.front();
+  const auto width = llvm::cast<llvm::FixedVectorType>(first.value->getType())->getNumElements();
+  if (loop_lanes == nullptr || !is_streamed(first.array) || rows.size() != width) return false;
+  const auto bytes = static_cast<std::int64_t>(width * element_bytes(info(first.array).dtype));
+  for (std::int64_t lane : first.number.lanes) {
+    ElementNumber start = first.number;
+    start.constant += lane;
+    if (!aligned(first.array, start, bytes)) return false;
+  }
+  return true;
 }
 
 // The rows' lanes, zipped log2(n) times, lie one after the other: element lane * n + row (a perfect shuffle).
@@ -121,8 +149,8 @@ void Arrays::store_rows(llvm::ArrayRef<const Scatter*> rows) {
       llvm::SmallVector<int, 64> chosen;
       for (std::size_t k = 0; k < count; ++k)
         chosen.push_back(static_cast<int>(static_cast<std::size_t>(part) * count + k));
-      store_vector(first.array, address(first.array, start),
-                   count == width ? value : builder.CreateShuffleVector(value, chosen), nullptr);
+      store_neighbours(first.array, start, count == width ? value : builder.CreateShuffleVector(value, chosen),
+                       nullptr);
       start.constant += stride;
     }
   }

@@ -17,6 +17,7 @@
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
 #include "compiler/plan/schedule.h"
+#include "compiler/plan/streaming.h"
 #include "ir/placement.h"
 
 namespace jaxc::compiler {
@@ -464,6 +465,7 @@ class CpuPlanner {
 
 ir::Plan plan_cpu(const ir::Program& program, const CpuPlanOptions& options) {
   ir::Plan plan = CpuPlanner(program, options).run();
+  mark_streamed(program, plan);
   ir::verify(program, plan);
   return plan;
 }
