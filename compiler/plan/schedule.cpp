@@ -331,6 +331,9 @@ std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
   std::int64_t cost = std::max<std::int64_t>(1, operation_cost(nest.body));
   for (const ScalarOp& op : nest.body.ops) cost += op.opcode == Opcode::read ? 1 : 0;
   if (nest.reduction) cost += operation_cost(nest.reduction->step);
+  // Blocks are turned around by as many shuffles of each vector.
+  for (const ir::AxisSchedule& axis : plan.axes)
+    if (axis.schedule == Schedule::serial && axis.width > 1) cost += std::bit_width(static_cast<unsigned>(axis.width));
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
     const std::int64_t width = plan.axes[axis].schedule == Schedule::serial ? 1 : plan.axes[axis].width;
     const std::int64_t copies = (nest.axes[axis].extent + width - 1) / width;
