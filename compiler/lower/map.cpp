@@ -308,6 +308,17 @@ void shift_right_logical(Lowering& lowering, const Equation& equation) {
   });
 }
 
+void shift_right_arithmetic(Lowering& lowering, const Equation& equation) {
+  map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
+    OpId value = values[0];
+    if (target.type(eq.inputs[0]).dtype == DType::u4) {  // copies of its highest bit fill the byte
+      const OpId four = builder.integer(DType::u8, 4);
+      value = builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, four), four);
+    }
+    return builder.binary(Opcode::shift_right_arithmetic, value, values[1]);
+  });
+}
+
 void clamp(Lowering& lowering, const Equation& equation) {
   map(lowering, equation, [](Lowering&, RegionBuilder& builder, const Equation&, Values values) {
     return builder.binary(Opcode::min, builder.binary(Opcode::max, values[0], values[1]), values[2]);

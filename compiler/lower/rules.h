@@ -56,6 +56,7 @@ void integer_pow(Lowering& lowering, const Equation& equation);
 void population_count(Lowering& lowering, const Equation& equation);
 void count_leading_zeros(Lowering& lowering, const Equation& equation);
 void shift_right_logical(Lowering& lowering, const Equation& equation);
+void shift_right_arithmetic(Lowering& lowering, const Equation& equation);
 void clamp(Lowering& lowering, const Equation& equation);
 void select_n(Lowering& lowering, const Equation& equation);
 void convert(Lowering& lowering, const Equation& equation);

@@ -304,7 +304,7 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
       from[axis_of(config.operand_axes, k + 2)] = reach.index(slides[k], place, folded[k + 1]);
       weight[axis_of(config.kernel_axes, k + 2)] = at(folded[k + 1]);
     }
-    const OpId zero = builder.integer(storage_dtype(operand.dtype), 0);
+    const OpId zero = builder.constant({storage_dtype(operand.dtype), 0});
     const auto left = [&](std::vector<Index> indices) {
       const OpId element = reach.read(lowering, equation.inputs[0], std::move(indices), zero);
       return builder.convert(dtype, lowering.widen(builder, operand.dtype, element));
@@ -320,7 +320,8 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
                           builder.binary(Opcode::sub, times(real, right.real), times(imaginary, *right.imaginary)),
                           builder.binary(Opcode::add, times(real, *right.imaginary), times(imaginary, right.real)));
   };
-  const ArrayId result = lowering.reduce(shape, reduced, Opcode::add, dtype, product, spread);
+  const Opcode sum = dtype == DType::boolean ? Opcode::bit_or : Opcode::add;
+  const ArrayId result = lowering.reduce(shape, reduced, sum, dtype, product, spread);
   lowering.define(equation.outputs[0], lowering.rounded(type.dtype, result));
 }
 

@@ -67,9 +67,8 @@ const Record max{evaluators::max, lowering::binary<ir::Opcode::max>, elementwise
 const Record min{evaluators::min, lowering::binary<ir::Opcode::min>, elementwise, not_yet("jvp min"), not_linear};
 const Record shift_left{evaluators::shift_left, lowering::binary<ir::Opcode::shift_left>, elementwise, zero_derivative,
                         not_linear};
-const Record shift_right_arithmetic{evaluators::shift_right_arithmetic,
-                                    lowering::binary<ir::Opcode::shift_right_arithmetic>, elementwise, zero_derivative,
-                                    not_linear};
+const Record shift_right_arithmetic{evaluators::shift_right_arithmetic, lowering::shift_right_arithmetic, elementwise,
+                                    zero_derivative, not_linear};
 const Record shift_right_logical{evaluators::shift_right_logical, lowering::shift_right_logical, elementwise,
                                  zero_derivative, not_linear};
 const Record eq{evaluators::eq, lowering::binary<ir::Opcode::eq>, elementwise, zero_derivative, not_linear};

@@ -104,7 +104,8 @@ Types convolution_types(const TypeQuery& query) {
   const auto preferred = query.parameters().optional_dtype("preferred_element_type");
   query.require(operand.dtype == kernel.dtype || preferred.has_value(),
                 "operand and kernel must have one dtype, got {} and {}", name(operand.dtype), name(kernel.dtype));
-  query.require(contains(dtypes::numbers, kernel.dtype), "the kernel must be numbers, got {}", name(kernel.dtype));
+  query.require(contains(dtypes::computable, kernel.dtype), "the kernel must be numbers or booleans, got {}",
+                name(kernel.dtype));
   require_holds(query, "preferred_element_type", preferred.value_or(operand.dtype), operand.dtype);
   require_holds(query, "preferred_element_type", preferred.value_or(operand.dtype), kernel.dtype);
   for (const Axes* axes : {&config.operand_axes, &config.kernel_axes, &config.result_axes}) {
@@ -151,7 +152,7 @@ const Signature reduce_window_max{window_fold, {dtypes::computable, 1}};
 const Signature reduce_window_min{window_fold, {dtypes::computable, 1}};
 const Signature select_and_scatter_add{select_and_scatter, {dtypes::real_numbers, 2}};
 const Signature select_and_gather_add{select_and_gather, {dtypes::real_numbers, 2}};
-const Signature conv_general_dilated{convolution_types, {dtypes::numbers, 2}};
+const Signature conv_general_dilated{convolution_types, {dtypes::computable, 2}};
 
 }  // namespace signatures
 
