@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "backends/llvm/arrays.h"
+#include "backends/llvm/permute.h"
 #include "jaxc/error.h"
 
 namespace jaxc::cpu {
@@ -258,8 +259,8 @@ std::vector<Value*> Arrays::load_columns(ir::ArrayId array, const ElementNumber&
       for (std::size_t part = 0; part < sequences[k].size(); part += 2) {
         Value* left = sequences[k][part];
         Value* right = sequences[k][part + 1];
-        unzipped[k].push_back(code_.builder.CreateShuffleVector(left, right, even));
-        unzipped[k + sequences.size()].push_back(code_.builder.CreateShuffleVector(left, right, odd));
+        unzipped[k].push_back(permute(code_, left, right, even));
+        unzipped[k + sequences.size()].push_back(permute(code_, left, right, odd));
       }
     sequences = std::move(unzipped);
   }

@@ -36,6 +36,7 @@ struct Code {
   const ir::Program& program;
   const ir::Plan& plan;
   int vector_bits;
+  bool permutes_two = false;  ///< the processor has AVX-512's permutations of two vectors
   llvm::Function* entry = nullptr;
   std::map<std::pair<std::uint64_t, int>, llvm::Function*> functions;  ///< scalar functions by number and lanes
   llvm::Value* harmless = nullptr;                                     ///< memory that guarded loads may touch

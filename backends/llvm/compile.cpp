@@ -1,6 +1,7 @@
 // Compiles a Program with its Plan to machine code, and shows the code.
 #include <fmt/format.h>
 #include <llvm/IR/Verifier.h>
+#include <llvm/MC/MCSubtargetInfo.h>
 #include <llvm/Support/raw_ostream.h>
 
 #include <chrono>
@@ -45,6 +46,8 @@ struct Compilation {
                      : plan.vector_bits > 0  ? static_cast<int>(plan.vector_bits)
                                              : host_vector_bits();
     Code code(*module, program, plan, bits);
+    code.permutes_two =
+        target.getTargetTriple().isX86() && target.getMCSubtargetInfo()->checkFeatures("+avx512f,+avx512vl");
     if (with_lines) code.lines.emplace(*module);
     if (options.profile) code.profile.emplace(*module, program.node_count);
     ProgramEmitter(code).emit();

@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "backends/llvm/arrays.h"
+#include "backends/llvm/permute.h"
 
 namespace jaxc::cpu {
 
@@ -123,8 +124,8 @@ void Arrays::store_rows(llvm::ArrayRef<const Scatter*> rows) {
       for (std::size_t part = 0; part < streams[k].size(); ++part) {
         Value* left = streams[k][part];
         Value* right = streams[k + zipped.size()][part];
-        zipped[k].push_back(builder.CreateShuffleVector(left, right, low));
-        zipped[k].push_back(builder.CreateShuffleVector(left, right, high));
+        zipped[k].push_back(permute(code_, left, right, low));
+        zipped[k].push_back(permute(code_, left, right, high));
       }
     streams = std::move(zipped);
   }
