@@ -15,6 +15,9 @@ namespace {
 /// Combinations of few operations are made twice, so that a vector waits for one of them alone.
 constexpr std::size_t cheap_operations = 4;
 
+/// Threads that together are faster than one, although they fold every tile twice.
+constexpr std::int64_t threads_that_pay = 3;
+
 /// The widest scalar that the combination computes with.
 std::int64_t widest_bytes(const ir::Region& region) {
   std::size_t widest = 1;
@@ -133,21 +136,25 @@ Values PrefixEmitter::scanned(Value* line, Value* step, int valid) {
   llvm::IRBuilder<>& builder = code_.builder;
   Values values;
   for (const Leaf& leaf : leaves_) load(leaf, line, step, valid, values);
+  // Shifting in an identity saves selections, but shifting in zeros is a slow instruction.
   const Values none = initial();
+  const bool shifts_identity = !prefix_.identity.empty() && std::none_of(none.begin(), none.end(), [](Value* value) {
+    return llvm::cast<llvm::Constant>(value)->isNullValue();
+  });
   for (int distance = 1; distance < valid; distance *= 2) {
     llvm::SmallVector<int, 16> source;
     llvm::SmallVector<llvm::Constant*, 16> reached;
     for (int lane = 0; lane < width_; ++lane) {
       const int from = prefix_.reverse ? lane + distance : lane - distance;
       const bool inside = from >= 0 && from < valid;
-      source.push_back(inside ? from : width_ + lane);
+      source.push_back(inside ? from : shifts_identity ? width_ + lane : lane);
       reached.push_back(builder.getInt1(inside));
     }
     Values shifted;
     for (std::size_t k = 0; k < values.size(); ++k)
       shifted.push_back(builder.CreateShuffleVector(values[k], none[k], source));
     Values both = combined(shifted, values);
-    if (prefix_.identity.empty())
+    if (!shifts_identity)
       for (std::size_t k = 0; k < values.size(); ++k)
         both[k] = builder.CreateSelect(llvm::ConstantVector::get(reached), both[k], values[k]);
     values = std::move(both);
@@ -288,10 +295,10 @@ void ProgramEmitter::prefix(const ir::Routine& routine, const ir::RoutinePlan& p
   };
   if (plan.parts == 1) return lines(emitter.lines(), nullptr);
   if (plan.part_bytes == 0) return in_runs(emitter.lines(), (emitter.lines() + plan.parts - 1) / plan.parts, {}, lines);
-  // One thread folds and stores each tile at once.
+  // One thread folds and stores each tile at once; two that fold first and store later would take as long.
   auto* type = llvm::FunctionType::get(builder.getInt64Ty(), {builder.getPtrTy()}, false);
   Value* threads = builder.CreateCall(code_.module.getOrInsertFunction("jaxc_threads", type), {code_.entry->getArg(4)});
-  Value* alone = builder.CreateICmpEQ(threads, code_.integer(1));
+  Value* alone = builder.CreateICmpSLT(threads, code_.integer(threads_that_pay));
   Values none;
   code_.when(alone, none, [&] { lines(emitter.lines(), nullptr); });
   code_.when(builder.CreateNot(alone), none, [&] { shared_prefix(emitter, plan); });

@@ -107,7 +107,10 @@ void prefix(Lowering& lowering, const Equation& equation, ir::ScalarConstant ini
   ArrayId result = 0;
   if (description) {
     description->reverse = equation.parameters.boolean_or("reverse", false);
-    description->identity.assign(static_cast<std::size_t>(element_count(element.shape)), initial);
+    // A sum's identity is -0, which changes no zero's sign.
+    const bool is_zero = is_floating(initial.dtype) && initial.bits == 0;
+    description->identity.assign(static_cast<std::size_t>(element_count(element.shape)),
+                                 is_zero ? ir::constant_of(initial.dtype, -0.0) : initial);
     result = lowering.routine(
         std::string(name(equation.primitive)), std::span(&operand, 1), [&] { return std::vector<ArrayId>{loop()}; },
         std::nullopt, std::move(description))[0];
