@@ -70,7 +70,7 @@ struct AxisSchedule {
 
 /// A nest that a library runs: for each point of the batch, result[m, n] = sum over k of left[m, k] right[k, n].
 struct ProductPlan {
-  /// Elements of the three arrays from one position to the next: numbers of the product's type.
+  /// Elements of the three arrays from one position to the next.
   struct Axis {
     std::int64_t extent = 1;
     std::int64_t left = 0;
@@ -78,12 +78,13 @@ struct ProductPlan {
     std::int64_t result = 0;
   };
   static constexpr std::size_t batch_axes = 4;
-  std::string reason;  ///< why a library
-  DType dtype = DType::f32;
+  std::string reason;        ///< why a library
+  DType dtype = DType::f32;  ///< f32 or f64
   ArrayId left = 0;
   ArrayId right = 0;
   ArrayId result = 0;
   std::array<std::int64_t, 3> offsets = {};  ///< of the first elements of left, right and result
+  std::array<std::int64_t, 3> parts = {};    ///< elements from real to imaginary parts; 0 for real numbers
   std::array<Axis, 3> axes;                  ///< m, n and k
   std::array<Axis, batch_axes> batch;        ///< any order; those that are not needed have one position
   std::int64_t workspace = 0;                ///< the library's memory: `bytes` at this byte of the scratch arena

@@ -70,6 +70,9 @@ void ProgramEmitter::product(const ir::ProductPlan& plan) {
   request.left_offset = plan.offsets[0];
   request.right_offset = plan.offsets[1];
   request.result_offset = plan.offsets[2];
+  request.left_part = plan.parts[0];
+  request.right_part = plan.parts[1];
+  request.result_part = plan.parts[2];
   std::transform(plan.axes.begin(), plan.axes.end(), request.axes.begin(), axis);
   std::transform(plan.batch.begin(), plan.batch.end(), request.batch.begin(), axis);
   call_library("jaxc_product", words(request),

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "compiler/plan/schedule.h"
 #include "ir/affine.h"
@@ -58,18 +59,62 @@ std::optional<Access> read(const ir::Program& program, const Nest& nest, OpId id
   return access(program, nest, op.array, op.indices);
 }
 
-// The fold adds the products of the body's two results.
-bool sums_products(const Nest& nest) {
-  if (!nest.reduction || nest.reduction->merge != Opcode::add || nest.body.results.size() != 2) return false;
+/// The factors of a product: reads of the body. Complex numbers have parts, which one axis of the nest counts.
+struct Factors {
+  std::array<OpId, 2> left = {};  ///< real part, imaginary part
+  std::array<OpId, 2> right = {};
+  std::optional<std::size_t> parts;  ///< the axis
+};
+
+bool folds(const Nest& nest, Opcode opcode, std::size_t results) {
+  if (!nest.reduction || nest.reduction->merge != Opcode::add || nest.body.results.size() != results) return false;
   const ir::Region& step = nest.reduction->step;
-  if (step.results.size() != 1 || nest.reduction->initial.size() != 1 || nest.reduction->initial[0].bits != 0)
-    return false;
-  const ScalarOp& sum = step.ops[step.results[0]];
-  const auto is_argument = [&](std::size_t operand, OpId number) {
-    return step.ops[sum.arguments[operand]].opcode == Opcode::argument && sum.arguments[operand] == number;
-  };
-  return sum.opcode == Opcode::mul_add && is_argument(2, 0) &&
-         ((is_argument(0, 1) && is_argument(1, 2)) || (is_argument(0, 2) && is_argument(1, 1)));
+  return step.results.size() == 1 && nest.reduction->initial.size() == 1 && nest.reduction->initial[0].bits == 0 &&
+         step.ops[step.results[0]].opcode == opcode;
+}
+
+// Whether operand `operand` of the fold's step is its argument `number`.
+bool takes(const ir::Region& step, std::size_t operand, OpId number) {
+  const OpId id = step.ops[step.results[0]].arguments[operand];
+  return step.ops[id].opcode == Opcode::argument && id == number;
+}
+
+// The fold adds the products of the body's two results.
+std::optional<Factors> real_factors(const Nest& nest) {
+  if (!folds(nest, Opcode::mul_add, 2)) return std::nullopt;
+  const ir::Region& step = nest.reduction->step;
+  if (!takes(step, 2, 0) || !((takes(step, 0, 1) && takes(step, 1, 2)) || (takes(step, 0, 2) && takes(step, 1, 1))))
+    return std::nullopt;
+  return Factors{{nest.body.results[0]}, {nest.body.results[1]}, std::nullopt};
+}
+
+// The fold adds select(part = 0, a c - b d, a d + b c), as contraction writes it.
+std::optional<Factors> complex_factors(const Nest& nest) {
+  if (!folds(nest, Opcode::add, 1)) return std::nullopt;
+  const ir::Region& step = nest.reduction->step;
+  if (!(takes(step, 0, 0) && takes(step, 1, 1)) && !(takes(step, 0, 1) && takes(step, 1, 0))) return std::nullopt;
+  const auto& ops = nest.body.ops;
+  const auto is = [&](OpId id, Opcode opcode) { return ops[id].opcode == opcode; };
+  const ScalarOp& chosen = ops[nest.body.results[0]];
+  if (chosen.opcode != Opcode::select || !is(chosen.arguments[0], Opcode::eq) ||
+      !is(chosen.arguments[1], Opcode::mul_add) || !is(chosen.arguments[2], Opcode::mul_add))
+    return std::nullopt;
+  const ScalarOp& first = ops[chosen.arguments[0]];
+  const ScalarOp& real = ops[chosen.arguments[1]];
+  const ScalarOp& imaginary = ops[chosen.arguments[2]];
+  if (!is(first.arguments[0], Opcode::axis) || !is(first.arguments[1], Opcode::constant) ||
+      ops[first.arguments[1]].immediate != 0 || !is(real.arguments[2], Opcode::neg) ||
+      !is(imaginary.arguments[2], Opcode::mul))
+    return std::nullopt;
+  const ScalarOp& minus = ops[ops[real.arguments[2]].arguments[0]];
+  const ScalarOp& plus = ops[imaginary.arguments[2]];
+  if (minus.opcode != Opcode::mul) return std::nullopt;
+  const Factors factors{{real.arguments[0], minus.arguments[0]},
+                        {real.arguments[1], minus.arguments[1]},
+                        static_cast<std::size_t>(ops[first.arguments[0]].immediate)};
+  const bool matches = imaginary.arguments[0] == factors.left[0] && imaginary.arguments[1] == factors.right[1] &&
+                       plus.arguments[0] == factors.left[1] && plus.arguments[1] == factors.right[0];
+  return matches ? std::optional(factors) : std::nullopt;
 }
 
 // Joins axes that follow each other in every array, as the two free axes of an operand do; longest first.
@@ -93,10 +138,15 @@ struct Groups {
   std::vector<Axis> rows, columns, folded, batch;
 };
 
-std::optional<Groups> group(const Nest& nest, const Access& left, const Access& right, const Access& result) {
+std::optional<Groups> group(const Nest& nest, const Access& left, const Access& right, const Access& result,
+                            std::optional<std::size_t> parts) {
   Groups groups;
   for (std::size_t k = 0; k < nest.axes.size(); ++k) {
     const Axis axis{nest.axes[k].extent, left.strides[k], right.strides[k], result.strides[k]};
+    if (k == parts) {
+      if (axis.left != 0 || axis.right != 0 || axis.extent != 2) return std::nullopt;
+      continue;
+    }
     if (axis.left < 0 || axis.right < 0 || axis.result < 0 || axis.extent < 1) return std::nullopt;
     if (axis.extent == 1) continue;
     if (nest.axes[k].kind == ir::AxisKind::ordered) return std::nullopt;
@@ -128,15 +178,18 @@ std::int64_t product_workspace(std::int64_t rows, std::int64_t columns, std::int
 }
 
 std::optional<ir::ProductPlan> library_product(const ir::Program& program, const Nest& nest) {
-  if (!sums_products(nest) || nest.outputs.size() != 1 || nest.outputs[0].base) return std::nullopt;
-  const auto left = read(program, nest, nest.body.results[0]);
-  const auto right = read(program, nest, nest.body.results[1]);
+  if (nest.outputs.size() != 1 || nest.outputs[0].base) return std::nullopt;
+  const std::optional<Factors> found = real_factors(nest);
+  const std::optional<Factors> factors = found ? found : complex_factors(nest);
+  if (!factors) return std::nullopt;
+  const auto left = read(program, nest, factors->left[0]);
+  const auto right = read(program, nest, factors->right[0]);
   const auto result = access(program, nest, nest.outputs[0].result, nest.outputs[0].indices);
   if (!left || !right || !result) return std::nullopt;
   const DType dtype = program.arrays[result->array].dtype;
   const auto is_same = [&](const Access& operand) { return program.arrays[operand.array].dtype == dtype; };
   if ((dtype != DType::f32 && dtype != DType::f64) || !is_same(*left) || !is_same(*right)) return std::nullopt;
-  const std::optional<Groups> groups = group(nest, *left, *right, *result);
+  const std::optional<Groups> groups = group(nest, *left, *right, *result, factors->parts);
   if (!groups) return std::nullopt;
   ProductPlan plan;
   plan.dtype = dtype;
@@ -144,6 +197,17 @@ std::optional<ir::ProductPlan> library_product(const ir::Program& program, const
   plan.right = right->array;
   plan.result = result->array;
   plan.offsets = {left->offset, right->offset, result->offset};
+  if (factors->parts) {
+    const auto imaginary_left = read(program, nest, factors->left[1]);
+    const auto imaginary_right = read(program, nest, factors->right[1]);
+    const auto is_beside = [](const std::optional<Access>& imaginary, const Access& real) {
+      return imaginary && imaginary->array == real.array && imaginary->strides == real.strides;
+    };
+    if (!is_beside(imaginary_left, *left) || !is_beside(imaginary_right, *right)) return std::nullopt;
+    plan.parts = {imaginary_left->offset - left->offset, imaginary_right->offset - right->offset,
+                  result->strides[*factors->parts]};
+    if (std::min({plan.parts[0], plan.parts[1], plan.parts[2]}) < 1) return std::nullopt;
+  }
   plan.axes = {groups->rows[0], groups->columns[0], groups->folded[0]};
   std::copy(groups->batch.begin(), groups->batch.end(), plan.batch.begin());
   const std::int64_t m = plan.axes[0].extent;

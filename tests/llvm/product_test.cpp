@@ -1,6 +1,7 @@
 // Products of matrices that a library runs: every arrangement of axes, at sizes that leave tiles part empty.
 #include <gtest/gtest.h>
 
+#include <complex>
 #include <random>
 
 #include "compiler/evaluate/values.h"
@@ -11,6 +12,8 @@
 
 namespace jaxc::cpu {
 namespace {
+
+using Number = std::complex<double>;
 
 struct Row {
   const char* name;
@@ -33,8 +36,8 @@ const Row rows[] = {
     {"two_folded", {261, 17, 19}, {17, 19, 300}, "([1, 2], [0, 1]), ([], [])", "ikl,klj->ij"},
 };
 
-/// The sum over every letter that the result lacks, in long double.
-std::vector<double> expected(const Row& row, const std::vector<double>& left, const std::vector<double>& right) {
+/// The sum over every letter that the result lacks, over complex numbers.
+std::vector<Number> expected(const Row& row, const std::vector<Number>& left, const std::vector<Number>& right) {
   const std::size_t comma = row.indices.find(',');
   const std::size_t arrow = row.indices.find("->");
   const std::string_view parts[] = {row.indices.substr(0, comma), row.indices.substr(comma + 1, arrow - comma - 1),
@@ -55,7 +58,7 @@ std::vector<double> expected(const Row& row, const std::vector<double>& left, co
       stride *= extents[letter];
     }
   }
-  std::vector<double> result;
+  std::vector<Number> result;
   std::vector<std::size_t> place(letters.size(), 0);
   const auto next = [&](std::size_t first, std::size_t last) {  // of the letters [first, last); false after the end
     for (std::size_t k = last; k-- > first;) {
@@ -70,7 +73,7 @@ std::vector<double> expected(const Row& row, const std::vector<double>& left, co
     return sum;
   };
   do {
-    double sum = 0;
+    Number sum = 0;
     do sum += left[number(0)] * right[number(1)];
     while (next(parts[2].size(), letters.size()));
     result.push_back(sum);
@@ -82,24 +85,29 @@ class LibraryProduct : public ::testing::TestWithParam<std::tuple<Row, DType>> {
 
 TEST_P(LibraryProduct, AgreesWithSums) {
   const auto& [row, dtype] = GetParam();
+  const bool is_single = real_dtype(dtype) == DType::f32;
   std::mt19937_64 random(17);
   std::vector<Array> inputs;
-  std::vector<double> numbers[2];
+  std::vector<Number> numbers[2];
   for (const Shape& shape : {row.left, row.right}) {
     Array array(Type{dtype, shape});
-    std::vector<double>& values = numbers[inputs.size()];
+    std::vector<Number>& values = numbers[inputs.size()];
+    std::size_t place = 0;
+    const auto part = [&] {
+      const double value = static_cast<double>(random() % 257) / 128 - 1;  // exact in f32
+      const auto narrow = static_cast<float>(value);
+      const std::size_t bytes = is_single ? sizeof narrow : sizeof value;
+      std::memcpy(array.mutable_bytes().data() + place, is_single ? static_cast<const void*>(&narrow) : &value, bytes);
+      place += bytes;
+      return value;
+    };
     for (std::int64_t k = 0; k < element_count(shape); ++k) {
-      values.push_back(static_cast<double>(random() % 257) / 128 - 1);  // exact in f32
-      if (dtype == DType::f32) {
-        const auto value = static_cast<float>(values.back());
-        std::memcpy(array.mutable_bytes().data() + 4 * k, &value, 4);
-      } else {
-        std::memcpy(array.mutable_bytes().data() + 8 * k, &values.back(), 8);
-      }
+      const double real = part();
+      values.emplace_back(real, is_complex(dtype) ? part() : 0);
     }
     inputs.push_back(array);
   }
-  const std::vector<double> want = expected(row, numbers[0], numbers[1]);
+  const std::vector<Number> want = expected(row, numbers[0], numbers[1]);
   const auto letters = row.indices.substr(row.indices.find("->") + 2);
   Shape shape;
   for (const char letter : letters) {
@@ -117,14 +125,15 @@ TEST_P(LibraryProduct, AgreesWithSums) {
                                 [](const auto& nest) { return nest.second.product.has_value(); }));
         return plan;
       });
-  const std::vector<double> got = compiler::load<double>(testing::run(compiled.program, compiled.plan, inputs)[0]);
+  const std::vector<Number> got = compiler::load<Number>(testing::run(compiled.program, compiled.plan, inputs)[0]);
   ASSERT_EQ(got.size(), want.size());
-  const double tolerance = dtype == DType::f32 ? 3e-4 : 3e-13;
-  for (std::size_t k = 0; k < want.size(); ++k) ASSERT_NEAR(got[k], want[k], tolerance) << "element " << k;
+  const double tolerance = is_single ? 3e-4 : 3e-13;
+  for (std::size_t k = 0; k < want.size(); ++k) ASSERT_LE(std::abs(got[k] - want[k]), tolerance) << "element " << k;
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, LibraryProduct,
-                         ::testing::Combine(::testing::ValuesIn(rows), ::testing::Values(DType::f32, DType::f64)),
+                         ::testing::Combine(::testing::ValuesIn(rows),
+                                            ::testing::Values(DType::f32, DType::f64, DType::c64, DType::c128)),
                          [](const auto& info) {
                            return fmt::format("{}_{}", std::get<0>(info.param).name, name(std::get<1>(info.param)));
                          });

@@ -42,6 +42,9 @@ struct ProductRequest {
   std::int64_t left_offset;
   std::int64_t right_offset;
   std::int64_t result_offset;
+  std::int64_t left_part;  ///< from real to imaginary parts; 0 for real numbers
+  std::int64_t right_part;
+  std::int64_t result_part;
   std::array<Axis, 3> axes;
   std::array<Axis, 4> batch;
 };

@@ -52,20 +52,43 @@ std::int64_t panels(std::int64_t extent, std::int64_t width) {
   return (extent + width - 1) / width;
 }
 
-/// `width` rows of the source, at most, as a panel whose `depth` columns follow each other; missing rows are 0.
+/// Four rows of four numbers, transposed in registers.
+template <typename R>
+void transpose_four(const R* source, std::int64_t stride, R sign, R* target, std::int64_t target_stride) {
+  using Four [[gnu::vector_size(4 * sizeof(R))]] = R;
+  using Loose [[gnu::vector_size(4 * sizeof(R)), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
+  Four rows[4];
+  unrolled<4>([&](auto number) { rows[number] = *reinterpret_cast<const Loose*>(source + number * stride) * sign; });
+  const Four first = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
+  const Four second = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
+  const Four third = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
+  const Four fourth = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
+  const auto store = [&](std::int64_t number, const Four& value) {
+    *reinterpret_cast<Loose*>(target + number * target_stride) = value;
+  };
+  store(0, __builtin_shufflevector(first, second, 0, 1, 4, 5));
+  store(1, __builtin_shufflevector(first, second, 2, 3, 6, 7));
+  store(2, __builtin_shufflevector(third, fourth, 0, 1, 4, 5));
+  store(3, __builtin_shufflevector(third, fourth, 2, 3, 6, 7));
+}
+
+/// `width` rows of the source, at most, as a panel whose columns follow each other; missing rows are 0.
 template <std::int64_t width, typename R>
 void pack(const Matrix<const R>& source, bool negate, R* panel) {
   const R sign = negate ? -1 : 1;
+  const R* const from = source.data;
   if (source.rows == width && source.row_stride == 1) {
     for (std::int64_t k = 0; k < source.columns; ++k)
-      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * source.data[k * source.column_stride + i];
-  } else if (source.rows == width) {
-    for (std::int64_t k = 0; k < source.columns; ++k)
-      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * source(i, k);
-  } else {
-    for (std::int64_t k = 0; k < source.columns; ++k)
-      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = i < source.rows ? sign * source(i, k) : R{};
+      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * from[k * source.column_stride + i];
+    return;
   }
+  std::int64_t done = 0;
+  if (source.rows == width && source.column_stride == 1 && width % 4 == 0)
+    for (; done + 4 <= source.columns; done += 4)
+      for (std::int64_t i = 0; i < width; i += 4)
+        transpose_four(from + i * source.row_stride + done, source.row_stride, sign, panel + done * width + i, width);
+  for (std::int64_t k = done; k < source.columns; ++k)
+    for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = i < source.rows ? sign * source(i, k) : R{};
 }
 
 template <typename R>
@@ -103,21 +126,21 @@ class Product {
       const std::int64_t end = std::min(first + run, is_left ? left_panels_ : right_panels_);
       for (std::int64_t k = 0; k < depth; k += panel_depth) {
         const std::int64_t length = std::min(panel_depth, depth - k);
-        for (std::int64_t panel = first; panel < end; ++panel)
-          if (is_left)
-            pack_panel<tile_rows>(left_, panel, begin + k, length, negate, left_panel(panel, k, length));
-          else
-            pack_panel<Tile<R>::columns>(right_.transposed(), panel, begin + k, length, false,
-                                         right_panel(panel, k, length));
+        if (is_left)
+          pack_panels<tile_rows>(left_.block(0, begin + k, left_.rows, length), first, end, negate,
+                                 left_panel(first, k, length));
+        else
+          pack_panels<Tile<R>::columns>(right_.block(begin + k, 0, length, right_.columns).transposed(), first, end,
+                                        false, right_panel(first, k, length));
       }
     });
   }
 
   template <std::int64_t width>
-  static void pack_panel(const Matrix<const R>& source, std::int64_t panel, std::int64_t begin, std::int64_t length,
-                         bool negate, R* target) {
-    const std::int64_t row = panel * width;
-    pack<width>(source.block(row, begin, std::min(width, source.rows - row), length), negate, target);
+  static void pack_panels(const Matrix<const R>& source, std::int64_t first, std::int64_t end, bool negate, R* target) {
+    for (std::int64_t panel = first; panel < end; ++panel, target += source.columns * width)
+      pack<width>(source.block(panel * width, 0, std::min(width, source.rows - panel * width), source.columns), negate,
+                  target);
   }
 
   R* left_panel(std::int64_t panel, std::int64_t k, std::int64_t length) const {
@@ -234,7 +257,7 @@ template void multiply(const DenseTeam&, const Matrix<const std::complex<double>
 
 namespace {
 
-template <typename T>
+template <typename R>
 void product_of(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
                 const DenseTeam& team) {
   std::int64_t items = 1;
@@ -250,13 +273,20 @@ void product_of(const ProductRequest& request, const void* left, const void* rig
       offsets[1] += position * axis.right;
       offsets[2] += position * axis.result;
     }
-    multiply<T>(
-        team,
-        Matrix<const T>{static_cast<const T*>(left) + offsets[0], rows.extent, folded.extent, rows.left, folded.left},
-        Matrix<const T>{static_cast<const T*>(right) + offsets[1], folded.extent, columns.extent, folded.right,
-                        columns.right},
-        Matrix<T>{static_cast<T*>(result) + offsets[2], rows.extent, columns.extent, rows.result, columns.result},
-        Update::assign, memory, request.bytes);
+    const auto run = [&](std::int64_t left_part, std::int64_t right_part, bool add, bool negate) {
+      const Matrix<const R> a{static_cast<const R*>(left) + offsets[0] + left_part * request.left_part, rows.extent,
+                              folded.extent, rows.left, folded.left};
+      const Matrix<const R> b{static_cast<const R*>(right) + offsets[1] + right_part * request.right_part,
+                              folded.extent, columns.extent, folded.right, columns.right};
+      const Matrix<R> c{static_cast<R*>(result) + offsets[2] + (left_part ^ right_part) * request.result_part,
+                        rows.extent, columns.extent, rows.result, columns.result};
+      multiply_real(team, a, b, c, add, negate, memory, request.bytes);
+    };
+    run(0, 0, false, false);
+    if (request.result_part == 0) continue;
+    run(1, 1, true, true);
+    run(0, 1, false, false);
+    run(1, 0, true, false);
   }
 }
 
@@ -269,10 +299,6 @@ void product(const ProductRequest& request, const void* left, const void* right,
       return product_of<float>(request, left, right, result, memory, team);
     case DType::f64:
       return product_of<double>(request, left, right, result, memory, team);
-    case DType::c64:
-      return product_of<std::complex<float>>(request, left, right, result, memory, team);
-    case DType::c128:
-      return product_of<std::complex<double>>(request, left, right, result, memory, team);
     default:
       return;
   }
