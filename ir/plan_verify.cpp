@@ -138,10 +138,14 @@ class PlanVerifier {
       require(sorted[k] == static_cast<int>(k), node, "the order names every axis once");
     const bool in_order = nest.reduction && !nest.reduction->merge;
     int last_ordered = -1;
+    int blocks = 0;
     for (int number : schedule.order) {
       const Axis& axis = nest.axes[static_cast<std::size_t>(number)];
       const AxisSchedule& how = schedule.axes[static_cast<std::size_t>(number)];
       require(how.width >= 1, node, "lanes have a width");
+      if (how.schedule == Schedule::serial && how.width > 1)
+        require(axis.kind == AxisKind::parallel && !nest.reduction && ++blocks == 1, node,
+                "one parallel axis at most has blocks, outside reductions");
       if (how.schedule == Schedule::loop_lane) {
         require(axis.kind != AxisKind::reduced && in_lanes(), node,
                 "a loop's lane is an axis of stores in such a loop");

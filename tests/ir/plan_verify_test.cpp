@@ -47,6 +47,7 @@ TEST(PlanVerify, FindsEachBrokenRule) {
       {"the order names every axis once", [](Plan& p) { p.nests[reduction].order = {0, 0}; }},
       {"ordered axes and reductions without merge are serial",
        [](Plan& p) { p.nests[update].axes[0].schedule = Schedule::lanes; }},
+      {"one parallel axis at most has blocks", [](Plan& p) { p.nests[reduction].axes[0] = {Schedule::serial, 4}; }},
       {"a loop's lane is an axis of stores in such a loop",
        [](Plan& p) { p.nests[scan_body].axes[0].schedule = Schedule::loop_lane; }},
       {"every loop has a plan", [](Plan& p) { p.loops.erase(scan); }},

@@ -48,6 +48,7 @@ void randomize(const Program& program, Plan& plan, std::mt19937& random) {
       }
     }
     int lanes = 0;
+    bool blocks = ordered || nest->reduction.has_value();
     for (std::size_t axis = 0; axis < schedule.axes.size(); ++axis) {
       const bool may_be_lanes = nest->axes[axis].kind == AxisKind::parallel ||
                                 (nest->axes[axis].kind == AxisKind::reduced && nest->reduction->merge);
@@ -55,6 +56,10 @@ void randomize(const Program& program, Plan& plan, std::mt19937& random) {
       if (choice == 0 && nest->axes[axis].extent <= 16) schedule.axes[axis].schedule = Schedule::unrolled;
       if (choice == 1 && may_be_lanes && lanes < 2)
         schedule.axes[axis] = {Schedule::lanes, ++lanes == 1 ? 1 << (1 + random() % 4) : 2};
+      if (choice == 2 && !blocks) {
+        schedule.axes[axis] = {Schedule::serial, 1 << (1 + random() % 4)};
+        blocks = true;
+      }
     }
   });
 }
