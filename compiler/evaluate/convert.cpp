@@ -54,7 +54,13 @@ Results convert_elements(const Application& application) {
     const auto values = load<From>(application.operands[0]);
     if (type.dtype == DType::boolean) {
       std::vector<std::uint64_t> truths;
-      for (const From& value : values) truths.push_back(value != From(0));
+      for (const From& value : values) {
+        if constexpr (is_complex_value<From>) {
+          truths.push_back(value.real() != 0);
+        } else {
+          truths.push_back(value != From(0));
+        }
+      }
       return {store(type, truths)};
     }
     return visit(type.dtype, [&]<typename To>(To) -> Results {

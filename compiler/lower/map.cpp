@@ -355,9 +355,7 @@ void convert(Lowering& lowering, const Equation& equation) {
       const OpId zero = builder.integer(compute, 0);
       return ScalarValue{builder.convert(compute, x.real), x.imaginary ? builder.convert(compute, *x.imaginary) : zero};
     }
-    OpId value = builder.convert(compute, x.real);
-    if (to == DType::boolean && x.imaginary)
-      value = builder.binary(Opcode::bit_or, value, builder.convert(compute, *x.imaginary));
+    OpId value = builder.convert(compute, x.real);  // without the imaginary part, also to booleans
     if (four_bits(to) && is_floating(builder.dtype(x.real))) {
       const OpId low = builder.integer(compute, to == DType::i4 ? -8 : 0);
       const OpId high = builder.integer(compute, to == DType::i4 ? 7 : 15);
