@@ -237,19 +237,21 @@ void Arrays::restore(Bindings bindings) {
   scalars_ = std::move(bindings.scalars);
 }
 
-Arrays::Surroundings Arrays::surroundings(std::vector<ir::ArrayId> arrays) const {
+Arrays::Surroundings Arrays::surroundings(std::vector<ir::ArrayId> arrays) {
   Surroundings around;
+  std::sort(arrays.begin(), arrays.end());
+  arrays.erase(std::unique(arrays.begin(), arrays.end()), arrays.end());
   for (const auto& [loop, position] : positions_) around.loops.push_back(loop);
   std::sort(around.loops.begin(), around.loops.end());
   for (ir::ArrayId array : arrays)
-    if (scalars_.contains(array))
+    if (scalars_.contains(array) || in_registers(array))
       around.scalars.push_back(array);
     else
       around.buffers.push_back(placement(array).buffer);
   std::sort(around.buffers.begin(), around.buffers.end());
   around.buffers.erase(std::unique(around.buffers.begin(), around.buffers.end()), around.buffers.end());
   for (ir::NodeId loop : around.loops) around.values.push_back(positions_.at(loop));
-  for (ir::ArrayId scalar : around.scalars) around.values.push_back(scalars_.at(scalar));
+  for (ir::ArrayId scalar : around.scalars) around.values.push_back(load_scalar(scalar));
   for (ir::BufferId buffer : around.buffers) around.values.push_back(buffers_[buffer]);
   around.arrays = std::move(arrays);
   return around;

@@ -122,8 +122,9 @@ class Arrays {
   Bindings bindings() const { return {buffers_, aligned_, pointers_, positions_, scalars_}; }
   void restore(Bindings bindings);
 
-  /// What another function needs to know of this one to reach some arrays in memory: the positions of the loops around,
-  /// and where the arrays' buffers are in this step. `values` has a value for each, in this order.
+  /// What another function needs to know of this one to reach some arrays: the positions of the loops around, single
+  /// elements in registers, and where the buffers of all others are in this step. `values` has a value for each, in
+  /// this order.
   struct Surroundings {
     std::vector<ir::ArrayId> arrays;
     std::vector<ir::NodeId> loops;
@@ -131,7 +132,7 @@ class Arrays {
     std::vector<ir::BufferId> buffers;
     Values values;
   };
-  Surroundings surroundings(std::vector<ir::ArrayId> arrays) const;
+  Surroundings surroundings(std::vector<ir::ArrayId> arrays);
   /// Takes over what another function knows, with `values` as this function has them.
   void enter(const Surroundings& surroundings, llvm::ArrayRef<llvm::Value*> values);
 

@@ -139,10 +139,12 @@ class CpuPlanner {
   // Splits what threads can share: no array that a part touches is private to the code around it, and none that its
   // parts write is theirs together.
   void share_out(const Block& block, bool in_step = false) {
+    StepSplitter steps;
     for (const Node& node : block.nodes) {
       if (const auto* nest = std::get_if<Nest>(&node.kind)) {
-        if (!plan_.nests[node.id].product && (in_step ? !uses_registers(node) : !uses_private_arrays(node)))
-          plan_.nests[node.id].split = split_nest(*nest, plan_.nests[node.id], in_step);
+        NestPlan& nest_plan = plan_.nests[node.id];
+        if (nest_plan.product || !(in_step ? has_addresses(node) : !uses_private_arrays(node))) continue;
+        nest_plan.split = in_step ? steps.split(*nest, nest_plan) : split_nest(*nest, nest_plan);
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         if (independent_steps_.contains(node.id)) share_out_steps(node);
         for (std::uint32_t number = 1; number < lanes_.size(); ++number)
@@ -222,21 +224,26 @@ class CpuPlanner {
     return storage == Storage::stack || storage == Storage::registers;
   }
 
-  template <typename Is>
-  static bool uses_any(const Node& node, Is is) {
+  bool uses_private_arrays(const Node& node) const {
     const std::vector<ArrayId> read = ir::arrays_read(node);
     const std::vector<ArrayId> assigned = ir::arrays_assigned(node);
-    return std::any_of(read.begin(), read.end(), is) || std::any_of(assigned.begin(), assigned.end(), is);
+    const auto outside = [&](ArrayId array) { return is_private(array); };
+    return std::any_of(read.begin(), read.end(), outside) || std::any_of(assigned.begin(), assigned.end(), outside);
   }
 
-  bool uses_private_arrays(const Node& node) const {
-    return uses_any(node, [&](ArrayId array) { return is_private(array); });
-  }
-
-  bool uses_registers(const Node& node) const {
-    return uses_any(node, [&](ArrayId array) {
-      return plan_.buffers[plan_.placements[array].buffer].storage == Storage::registers;
-    });
+  // Whether a step can tell other threads where a nest's arrays are. Single elements it tells by value.
+  bool has_addresses(const Node& node) const {
+    const auto in_memory = [&](ArrayId array) {
+      return plan_.buffers[plan_.placements[array].buffer].storage != Storage::registers;
+    };
+    const auto is_known = [&](ArrayId array) {
+      const Shape& shape = program_.arrays[array].shape;
+      return in_memory(array) ||
+             std::all_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent == 1; });
+    };
+    const std::vector<ArrayId> read = ir::arrays_read(node);
+    const std::vector<ArrayId> assigned = ir::arrays_assigned(node);
+    return std::all_of(read.begin(), read.end(), is_known) && std::all_of(assigned.begin(), assigned.end(), in_memory);
   }
 
   std::int64_t bytes(ArrayId array) const {

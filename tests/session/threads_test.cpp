@@ -98,21 +98,40 @@ const Row rows[] = {
         ] a b
       in (c, d) })",
      "; 0 split by "},
-    {"steps_of_a_while", R"({ lambda ; a:f32[301,203]. let
-        b:i32[] c:f32[301,203] = while[
-          body_jaxpr={ lambda ; a:i32[] b:f32[301,203]. let
+    {"scalars_in_steps", R"({ lambda ; a:f32[100003]. let
+        b:f32[100003] c:f32[5] = scan[
+          jaxpr={ lambda ; a:f32[100003]. let
+              b:f32[] = reduce_max[axes=(0,)] a
+              c:f32[] = mul b 0.5:f32[]
+              d:f32[100003] = add a c
+              e:f32[100003] = tanh d
+            in (e, c) }
+          length=5
+          num_carry=1
+          num_consts=0
+          reverse=False
+          unroll=1
+        ] a
+      in (b, c) })",
+     "; 0 split by "},
+    {"steps_of_a_while", R"({ lambda ; a:f32[1501,203]. let
+        b:i32[] c:f32[1501,203] = while[
+          body_jaxpr={ lambda ; a:i32[] b:f32[1501,203]. let
               c:i32[] = add a 1:i32[]
-              d:f32[301,203] = sin b
-              e:f32[301,203] = cumsum[axis=0 reverse=False] d
-              f:f32[301,203] = rev[dimensions=(1,)] e
-              g:f32[301,203] = tanh f
+              d:f32[1501,203] = sin b
+              e:f32[1501,203] = mul d 0.9:f32[]
+              f:f32[1501,203] = rev[dimensions=(0, 1)] e
+              g:f32[1501,203] = tanh f
             in (c, g) }
           body_nconsts=0
-          cond_jaxpr={ lambda ; a:i32[] b:f32[301,203]. let
+          cond_jaxpr={ lambda ; a:i32[] b:f32[1501,203]. let
               c:bool[] = lt a 5:i32[] in (c,) }
           cond_nconsts=0
         ] 0:i32[] a
       in (b, c) })",
+     " split by "},
+    {"sum", "{ lambda ; a:f32[4000037]. let b:f32[] = reduce_sum[axes=(0,)] a in (b,) }", " split by "},
+    {"greatest_of_columns", "{ lambda ; a:f32[300007,5]. let b:f32[5] = reduce_max[axes=(0,)] a in (b,) }",
      " split by "},
     {"prefixes", "{ lambda ; a:f32[300007]. let b:f32[300007] = cummax[axis=0 reverse=False] a in (b,) }",
      "routine cummax prefix"},
