@@ -53,7 +53,17 @@ std::vector<Level> levels(int width, int lane) {
 
 Value* fold_lanes(Code& code, ir::Opcode merge, DType dtype, Value* value) {
   llvm::IRBuilder<>& builder = code.builder;
-  for (int half = width_of(value) / 2; half >= 1; half /= 2) {
+  const int full = width_of(value);
+  // Within 128 bits, exchanging all lanes costs what moving a half does, and leaves the sum in every lane.
+  const bool exchanged =
+      merge == ir::Opcode::add && is_floating(dtype) && full * static_cast<int>(element_bytes(dtype)) <= 16;
+  for (int half = full / 2; half >= 1; half /= 2) {
+    if (exchanged) {
+      llvm::SmallVector<int, 16> lanes;
+      for (int lane = 0; lane < full; ++lane) lanes.push_back(lane ^ half);
+      value = emit_merge(code, merge, dtype, value, builder.CreateShuffleVector(value, lanes));
+      continue;
+    }
     llvm::SmallVector<int, 16> low;
     llvm::SmallVector<int, 16> high;
     for (int lane = 0; lane < half; ++lane) {
