@@ -295,6 +295,13 @@ def prefixes():
         return lax.cumsum(x), lax.cummax(x, reverse=True), lax.cummin(x), lax.cumlogsumexp(x)
 
     integers = jnp.asarray(RANDOM.integers(-128, 128, 263).astype(np.int8))
+    def parts(x, y):
+        z = x[:, None] * y
+        masked = jnp.where(jnp.arange(x.size)[:, None] % 7 == 0, z, 0)
+        folds = z.sum(), z.max(), z.min(), masked.sum(), jnp.any(z > 8.99), jnp.stack([z, -z]).max((1, 2))
+        return [fold.reshape(-1) for fold in folds]
+
+    case("folds_in_parts", parts, reals(541), reals(613), rtol=1e-4)
     case("prefixes", folds, reals(3, 4099, low=0.99, high=1.01), integers, complexes(131), rtol=1e-4)
     infinite = np.asarray(reals(301)).copy()
     infinite[[100, 200]] = np.inf, -np.inf
