@@ -77,7 +77,8 @@ class CpuPlanner {
     const auto in_memory = [&](ArrayId array) { return lanes_of_[array] == 0 && !is_small(array); };
     const auto doubled = double_carries(program_, live, in_memory, classes);
     std::int64_t stack = 0;
-    const std::vector<bool> viewed = viewed_by_lanes(classes);
+    std::vector<bool> viewed = viewed_by_lanes(classes);
+    mark_library_arrays(classes, viewed);
     const auto choose = [&](std::uint32_t k) {
       return viewed[k] ? StorageChoice{Storage::scratch, 0} : choose_storage(live, classes, k, stack);
     };
@@ -406,6 +407,16 @@ class CpuPlanner {
       if (op.opcode == Opcode::read && !known(op.indices)) indexed_[op.array] = true;
     for (const ir::NestOutput& output : nest.outputs)
       if (!known(output.indices)) indexed_[output.result] = true;
+  }
+
+  // What a library reads and writes has an address, however small it is.
+  void mark_library_arrays(const StorageClasses& classes, std::vector<bool>& marked) const {
+    ir::visit_nodes(program_.body, [&](const Node& node) {
+      if (!plan_.routines.contains(node.id)) return;
+      const auto& routine = std::get<Routine>(node.kind);
+      for (const std::vector<ArrayId>* arrays : {&routine.inputs, &routine.outputs})
+        for (const ArrayId array : *arrays) marked[classes.class_of[array]] = true;
+    });
   }
 
   // By class: whether a loop in lanes has a slice of an array from outside it, which all lanes share.

@@ -19,8 +19,13 @@ std::int64_t least_extent(Kind kind) {
     case Kind::eigh:
     case Kind::svd:
       return 16;
-    default:
+    case Kind::cholesky:
+    case Kind::triangular_solve:
       return 24;
+    case Kind::lu:
+      return 48;
+    default:
+      return 64;
   }
 }
 
