@@ -296,13 +296,20 @@ void Arrays::store_neighbours(ir::ArrayId array, const ElementNumber& number, Va
   Value* stored = to_memory(array, value);
   const auto bytes =
       static_cast<std::int64_t>(code_.module.getDataLayout().getTypeStoreSize(stored->getType()).getFixedValue());
-  if (streamed != array || mask != nullptr || bytes < 16 || !aligned(array, number, bytes))
-    return store_vector(array, address(array, number), value, mask);
-  llvm::Instruction* store = annotate(
-      array,
-      code_.builder.CreateAlignedStore(stored, address(array, number), llvm::Align(static_cast<std::uint64_t>(bytes))));
-  store->setMetadata(llvm::LLVMContext::MD_nontemporal,
-                     llvm::MDNode::get(code_.context, llvm::ConstantAsMetadata::get(code_.builder.getInt32(1))));
+  const bool streams = streamed == array || streamed_if_aligned == array;
+  Value* pointer = address(array, number);
+  if (!streams || mask != nullptr || bytes < 16 || !aligned(array, number, bytes))
+    return store_vector(array, pointer, value, mask);
+  const auto stream = [&] {
+    llvm::Instruction* store = annotate(
+        array, code_.builder.CreateAlignedStore(stored, pointer, llvm::Align(static_cast<std::uint64_t>(bytes))));
+    store->setMetadata(llvm::LLVMContext::MD_nontemporal,
+                       llvm::MDNode::get(code_.context, llvm::ConstantAsMetadata::get(code_.builder.getInt32(1))));
+  };
+  if (streamed == array) return stream();
+  Values none;
+  code_.when(aligned_buffer(array), none, stream);
+  code_.when(code_.builder.CreateNot(aligned_buffer(array)), none, [&] { store_vector(array, pointer, value, mask); });
 }
 
 void Arrays::store(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, Value* value, Value* guard) {

@@ -144,6 +144,8 @@ class Arrays {
   void finish_streams() { code_.builder.CreateFence(llvm::AtomicOrdering::SequentiallyConsistent); }
   /// The streamed array whose buffer is known to be aligned where code is being emitted.
   std::optional<ir::ArrayId> streamed;
+  /// The streamed array whose stores ask, each for itself, whether the buffer is aligned.
+  std::optional<ir::ArrayId> streamed_if_aligned;
   LoopLanes* loop_lanes = nullptr;  ///< null outside loops that are run in lanes
 
  private:
@@ -186,7 +188,9 @@ class Arrays {
     int valid = 0;
     llvm::Instruction* instruction = nullptr;
   };
-  void store_rows(llvm::ArrayRef<const Scatter*> rows);
+  /// Element after element of the rows' lanes, in vectors.
+  std::vector<llvm::Value*> transpose(llvm::ArrayRef<const Scatter*> rows);
+  void store_rows(llvm::ArrayRef<const Scatter*> rows, llvm::ArrayRef<llvm::Value*> vectors);
   /// The rows are whole vectors of a streamed array, each at a multiple of its size where the buffer is.
   bool streams_rows(llvm::ArrayRef<const Scatter*> rows) const;
 

@@ -16,6 +16,8 @@ namespace {
 
 /// Nodes of one function: LLVM takes longer for each when there are many more.
 constexpr std::size_t part_weight = 64;
+/// Operations of a nest's body that is emitted twice, to store past the caches or not.
+constexpr std::size_t short_body = 16;
 
 }  // namespace
 
@@ -124,6 +126,18 @@ void ProgramEmitter::nest_points(const ir::Nest& nest, const ir::NestPlan& plan,
   const auto emit = [&] { NestEmitter(code_, arrays_, nest, plan, part).emit(); };
   if (!streams(nest)) return emit();
   const ir::ArrayId result = nest.outputs[0].result;
+  // A short body is worth a copy without the question, which is nothing beside a long one.
+  const bool is_short = nest.body.ops.size() <= short_body &&
+                        std::none_of(nest.body.ops.begin(), nest.body.ops.end(), [](const auto& op) {
+                          return op.opcode == ir::Opcode::call || !op.regions.empty();
+                        });
+  if (!is_short) {
+    arrays_.streamed_if_aligned = result;
+    emit();
+    arrays_.streamed_if_aligned = std::nullopt;
+    if (depth_ == 0 || part) arrays_.finish_streams();
+    return;
+  }
   Value* aligned = arrays_.aligned_buffer(result);
   Values none;
   code_.when(aligned, none, [&] {

@@ -68,13 +68,14 @@ void Arrays::combine_scatters() {
       if (run < 2) continue;
       if (block == here && streams_rows(rows)) {
         // Nothing reads the array here, so that the nest's end will do.
+        const std::vector<Value*> vectors = transpose(rows);
         Values none;
         code_.when(aligned_buffer(rows[0]->array), none, [&] {
           streamed = rows[0]->array;
-          store_rows(rows);
+          store_rows(rows, vectors);
           streamed = std::nullopt;
         });
-        code_.when(code_.builder.CreateNot(aligned_buffer(rows[0]->array)), none, [&] { store_rows(rows); });
+        code_.when(code_.builder.CreateNot(aligned_buffer(rows[0]->array)), none, [&] { store_rows(rows, vectors); });
       } else {
         const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
         if (next != nullptr)
@@ -83,7 +84,7 @@ void Arrays::combine_scatters() {
           code_.builder.SetInsertPoint(end);
         else
           code_.builder.SetInsertPoint(block);
-        store_rows(rows);
+        store_rows(rows, transpose(rows));
       }
       for (const Scatter* row : rows) row->instruction->eraseFromParent();
     }
@@ -104,11 +105,8 @@ bool Arrays::streams_rows(llvm::ArrayRef<const Scatter*> rows) const {
 }
 
 // The rows' lanes, zipped log2(n) times, lie one after the other: element lane * n + row (a perfect shuffle).
-void Arrays::store_rows(llvm::ArrayRef<const Scatter*> rows) {
-  llvm::IRBuilder<>& builder = code_.builder;
-  const Scatter& first = *rows.front();
-  const std::size_t count = rows.size();
-  const auto width = llvm::cast<llvm::FixedVectorType>(first.value->getType())->getNumElements();
+std::vector<Value*> Arrays::transpose(llvm::ArrayRef<const Scatter*> rows) {
+  const auto width = llvm::cast<llvm::FixedVectorType>(rows.front()->value->getType())->getNumElements();
   std::vector<std::vector<Value*>> streams;
   for (const Scatter* row : rows) streams.push_back({row->value});
   llvm::SmallVector<int, 64> low;
@@ -129,10 +127,18 @@ void Arrays::store_rows(llvm::ArrayRef<const Scatter*> rows) {
       }
     streams = std::move(zipped);
   }
+  return streams[0];
+}
+
+void Arrays::store_rows(llvm::ArrayRef<const Scatter*> rows, llvm::ArrayRef<Value*> vectors) {
+  llvm::IRBuilder<>& builder = code_.builder;
+  const Scatter& first = *rows.front();
+  const std::size_t count = rows.size();
+  const auto width = llvm::cast<llvm::FixedVectorType>(first.value->getType())->getNumElements();
   const std::int64_t stride = first.number.lanes[1] - first.number.lanes[0];
   const auto per_vector = std::max<std::size_t>(1, width / count);  // lanes in one of the vectors
-  for (std::size_t vector = 0; vector < streams[0].size(); ++vector) {
-    Value* value = streams[0][vector];
+  for (std::size_t vector = 0; vector < vectors.size(); ++vector) {
+    Value* value = vectors[vector];
     const std::size_t lane = vector * per_vector;
     const auto lanes =
         std::min<std::int64_t>(static_cast<std::int64_t>(per_vector), first.valid - static_cast<std::int64_t>(lane));
