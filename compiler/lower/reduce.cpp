@@ -191,11 +191,43 @@ void reduce(Lowering& lowering, const Equation& equation) {
   for (std::size_t k = 0; k < count; ++k) lowering.define(equation.outputs[k], results[k]);
 }
 
+namespace {
+
+/// The extreme first, then the first position where it is (NaN where there is any): two folds that may be regrouped.
+ArrayId position_of_extreme(Lowering& lowering, const Equation& equation, bool greatest, const Folding& folding) {
+  const DType dtype = compute_dtype(lowering.type(equation.inputs[0]).dtype);
+  const DType index_dtype = storage_dtype(lowering.type(equation.outputs[0]).dtype);
+  const auto element = [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+    return lowering.element_value(builder, equation.inputs[0], folding.indices(kept, reduced)).real;
+  };
+  const ArrayId extreme =
+      lowering.reduce(folding.kept_shape, folding.folded_shape, greatest ? Opcode::max : Opcode::min, dtype, element);
+  const ir::ScalarConstant none = identity_of(Opcode::min, index_dtype);
+  return lowering.reduce(folding.kept_shape, folding.folded_shape, Opcode::min, index_dtype,
+                         [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+                           const OpId value = element(builder, kept, reduced);
+                           const OpId wanted = lowering.read(builder, extreme, kept);
+                           OpId found = builder.binary(Opcode::eq, value, wanted);
+                           if (is_floating(dtype)) {
+                             const OpId both = builder.binary(Opcode::bit_and, builder.unary(Opcode::is_nan, value),
+                                                              builder.unary(Opcode::is_nan, wanted));
+                             found = builder.binary(Opcode::bit_or, found, both);
+                           }
+                           return builder.select(found, builder.convert(index_dtype, reduced[0]),
+                                                 builder.constant(none));
+                         });
+}
+
+}  // namespace
+
 // Accumulators: the extreme value and its position. The first NaN wins, else the first extreme.
 void argument_of_extreme(Lowering& lowering, const Equation& equation, bool greatest) {
   const Type& from = lowering.type(equation.inputs[0]);
   const DType index_dtype = storage_dtype(lowering.type(equation.outputs[0]).dtype);
   const Folding folding(from.shape, equation.parameters.integers("axes"));
+  constexpr std::int64_t long_line = 256;
+  if (lowering.is_outermost() && folding.folded_shape.size() == 1 && folding.folded_shape[0] >= long_line)
+    return lowering.define(equation.outputs[0], position_of_extreme(lowering, equation, greatest, folding));
   const DType dtype = compute_dtype(from.dtype);
   RegionBuilder step;
   const OpId best = step.argument(dtype);
