@@ -142,6 +142,13 @@ TEST(Executable, RunsFromManyThreads) {
   EXPECT_EQ(same, std::vector<int>(4, 50));
 }
 
+// 2^34 vectors and 2^38 steps are counted, never listed.
+TEST(Executable, CompilesAxesOfAnyExtent) {
+  constexpr std::string_view huge =
+      "{ lambda ; a:f32[274877906944]. let b:f32[] = reduce_sum[axes=(0,)] a c:f32[274877906944] = mul a b in (c,) }";
+  EXPECT_EQ(compile(Program::parse(huge)).outputs()[0].shape, Shape{274877906944});
+}
+
 TEST(Names, RoundTrip) {
   for (const Backend backend : {Backend::cpu, Backend::gpu, Backend::reference, Backend::evaluator})
     EXPECT_EQ(backend_from_name(name(backend)), backend);
