@@ -99,8 +99,8 @@ std::optional<ir::RoutinePlan> prefix_routine(const ir::Program& program, const 
     plan.parts = 1 + std::min(tiles, tiles_at_a_time);
     plan.part_bytes = (16 * scalars + 63) / 64 * 64;
   }
-  plan.reason = fmt::format("{} lines of {} elements in tiles of {}, {} at a time", lines, extent, plan.tile,
-                            std::max<std::int64_t>(1, plan.parts - 1));
+  plan.reason =
+      fmt::format("lines {}, of {} elements each, are folded in vectors and in tiles of {}", lines, extent, plan.tile);
   return plan;
 }
 

@@ -21,7 +21,12 @@ void report_loops(const ir::Block& block, const ir::Plan& plan, int depth, std::
     } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
       for (const ir::Block& inner : branch->blocks) report_loops(inner, plan, depth, reports);
     } else if (const auto* routine = std::get_if<ir::Routine>(&node.kind)) {
-      report_loops(routine->expansion, plan, depth, reports);
+      const auto found = plan.routines.find(node.id);
+      if (found != plan.routines.end() && found->second.path == ir::RoutinePath::prefix)
+        reports.push_back({routine->name, node.location.line, depth, std::string(ir::name(ir::LoopPath::fused)),
+                           found->second.reason});
+      else
+        report_loops(routine->expansion, plan, depth, reports);
     }
   }
 }
