@@ -99,8 +99,7 @@ std::optional<ir::RoutinePlan> prefix_routine(const ir::Program& program, const 
     plan.parts = 1 + std::min(tiles, tiles_at_a_time);
     plan.part_bytes = (16 * scalars + 63) / 64 * 64;
   }
-  plan.reason =
-      fmt::format("lines {}, of {} elements each, are folded in vectors and in tiles of {}", lines, extent, plan.tile);
+  plan.reason = fmt::format("lines of {} elements are folded in vectors and in tiles of {}", extent, plan.tile);
   return plan;
 }
 
