@@ -12,6 +12,13 @@ namespace jaxc::cpu {
 
 using llvm::Value;
 
+namespace {
+
+/// Steps beside which what a tile of lanes loads before them takes no time, so that the shortest code is best.
+constexpr std::int64_t many_steps = 64;
+
+}  // namespace
+
 template <typename Instruction>
 Instruction* Arrays::annotate(ir::ArrayId array, Instruction* access) {
   const auto& [scope, others] = scopes_[placement(array).buffer];
@@ -201,7 +208,7 @@ Value* Arrays::load_invariant(ir::ArrayId array, const ElementNumber& number, co
   const llvm::IRBuilderBase::InsertPointGuard guard(code_.builder);
   code_.builder.SetInsertPoint(loop_lanes->begin->getTerminator());
   LoopLanes* const lanes_of_loop = std::exchange(loop_lanes, nullptr);
-  if (is_row_of_lanes(array, number, lanes)) {
+  if (lanes_of_loop->steps < many_steps && is_row_of_lanes(array, number, lanes)) {
     const std::vector<Value*> columns = load_columns(array, number, lanes.width);
     loop_lanes = lanes_of_loop;
     for (std::size_t column = 0; column < columns.size(); ++column)

@@ -41,6 +41,7 @@ struct LoopLanes {
   Lanes lanes;
   std::vector<bool> inside;           ///< by array: assigned by the loop
   llvm::BasicBlock* begin = nullptr;  ///< code of a tile of lanes, before its first step
+  std::int64_t steps = 0;             ///< of the loop; 0 where they are not known
   /// Vectors of arrays from outside, loaded in `begin`: by array, constant part of the element number, and stride.
   std::map<std::tuple<ir::ArrayId, std::int64_t, std::vector<std::pair<llvm::Value*, std::int64_t>>,
                       std::vector<std::int64_t>>,

@@ -302,6 +302,7 @@ void ProgramEmitter::loop(const ir::Node& node, const ir::Loop& loop) {
     LoopLanes lanes;
     lanes.axes.resize(plan.lane_extents.size());
     lanes.inside = arrays_inside(node, code_.program.arrays.size());
+    lanes.steps = loop.condition ? 0 : loop.trip_count;
     arrays_.loop_lanes = &lanes;
     loop_in_lanes(node, loop, plan, 0, {extent, begin}, lanes);
     arrays_.loop_lanes = nullptr;
