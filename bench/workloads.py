@@ -128,6 +128,8 @@ def _arrays(table):
     table["cholesky_batch"] = Workload(
         "Cholesky 4x4, batch 10^5", jnp.linalg.cholesky,
         lambda: (jnp.broadcast_to(jnp.eye(4) * 3 + 0.3, (100000, 4, 4)),), 15, 1, 1 / 1.1, 5.8 / 16.8)
+    table["cholesky_1024"] = Workload(
+        "Cholesky 1024", jnp.linalg.cholesky, lambda: (_normal(1024, 1024) / 64 + 40 * jnp.eye(1024),), 1)
     table["solve_batch"] = Workload(
         "solve 4x4, batch 10^5", jnp.linalg.solve,
         lambda: (_normal(100000, 4, 4) + 4 * jnp.eye(4), _normal(100000, 4, 1)), 15, 1, 1 / 1.1, loose=1e-3)

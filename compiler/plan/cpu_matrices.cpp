@@ -35,7 +35,7 @@ constexpr std::int64_t most_parts = 16;
 
 // Numbers beside the packed operands of products: copies of the operand, panels of columns, blocks of rows.
 constexpr std::int64_t panel = 256;
-constexpr std::int64_t blocks = 3 * 64 * 64;
+constexpr std::int64_t blocks = std::int64_t{3} * 64 * 64;
 
 }  // namespace
 

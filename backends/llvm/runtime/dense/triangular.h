@@ -9,7 +9,7 @@ namespace jaxc::cpu::JAXC_DENSE_TARGET {
 inline constexpr std::int64_t triangle_rows = 64;
 /// Systems that are solved side by side.
 template <typename T>
-inline constexpr std::int64_t side_by_side = 8 * vector_bytes / static_cast<std::int64_t>(sizeof(T));
+inline constexpr std::int64_t side_by_side = std::int64_t{8} * vector_bytes / static_cast<std::int64_t>(sizeof(T));
 
 /// Overwrites the `rows` rows of side_by_side numbers at `systems` by the solutions of L X = B. L's rows follow each
 /// other, triangle_rows apart; with `unit`, its diagonal is ones.
