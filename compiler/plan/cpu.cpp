@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "compiler/plan/coalesce.h"
 #include "compiler/plan/cpu_lanes.h"
@@ -376,6 +378,7 @@ class CpuPlanner {
         if (loop.condition) enter_lanes(*loop.condition);
       }
     }
+    positions_.insert(loop.position);
     std::int64_t code = schedule(loop.body, depth + 1);
     if (loop.condition) code += schedule(*loop.condition, depth + 1);
     if (outermost) current_lanes_ = 0;
@@ -383,10 +386,12 @@ class CpuPlanner {
       independent_steps_.insert(id);
     const bool counted = !loop.condition && loop.trip_count <= unrolled_steps;
     const std::int64_t limit = current_lanes_ == 0 ? unrolled_loop_operations : unrolled_lane_operations;
+    const std::vector<ArrayId> indexed = std::exchange(indexed_by_position_[loop.position], {});
     if (depth > 0 && counted && code * loop.trip_count <= limit) {
       plan_.loops[id].unrolled = true;
       return code * loop.trip_count;
     }
+    for (const ArrayId array : indexed) indexed_[array] = true;
     if (depth > 0 || !loop.condition) {  // slices move with the position
       for (const ir::StackedInput& input : loop.inputs) indexed_[input.source] = true;
       for (const ir::StackedOutput& output : loop.outputs) indexed_[output.result] = true;
@@ -394,19 +399,24 @@ class CpuPlanner {
     return code;
   }
 
-  // Straight-line code knows the positions on its axes, but no other operation's value.
+  // Straight-line code knows the positions on its axes and of loops that become straight-line code themselves, but no
+  // other operation's value. In lanes, elements are vectors of their own, which need no shuffles when they leave
+  // memory.
   void mark_indexed(const Nest& nest, bool straight) {
-    const auto known = [&](const std::vector<ir::Index>& indices) {
-      return std::all_of(indices.begin(), indices.end(), [&](const ir::Index& index) {
-        return std::all_of(index.terms.begin(), index.terms.end(), [&](const ir::Index::Term& term) {
-          return straight && nest.body.ops[term.op].opcode == Opcode::axis;
-        });
-      });
+    const auto mark = [&](ArrayId array, const std::vector<ir::Index>& indices) {
+      std::vector<ArrayId> positions;
+      for (const ir::Index& index : indices)
+        for (const ir::Index::Term& term : index.terms) {
+          const ScalarOp& op = nest.body.ops[term.op];
+          const bool is_position = op.opcode == Opcode::read && current_lanes_ == 0 && positions_.contains(op.array);
+          if (is_position) positions.push_back(op.array);
+          if (!straight || (op.opcode != Opcode::axis && !is_position)) indexed_[array] = true;
+        }
+      for (const ArrayId position : positions) indexed_by_position_[position].push_back(array);
     };
     for (const ScalarOp& op : nest.body.ops)
-      if (op.opcode == Opcode::read && !known(op.indices)) indexed_[op.array] = true;
-    for (const ir::NestOutput& output : nest.outputs)
-      if (!known(output.indices)) indexed_[output.result] = true;
+      if (op.opcode == Opcode::read) mark(op.array, op.indices);
+    for (const ir::NestOutput& output : nest.outputs) mark(output.result, output.indices);
   }
 
   // What a library reads and writes has an address, however small it is.
@@ -472,6 +482,9 @@ class CpuPlanner {
   const Program& program_;
   CpuPlanOptions options_;
   Plan plan_;
+  std::set<ArrayId> positions_;  ///< of the loops so far
+  /// Arrays with an index that is known where the loop at this position becomes straight-line code.
+  std::map<ArrayId, std::vector<ArrayId>> indexed_by_position_;
   std::vector<bool> indexed_;            ///< by ArrayId: some access has an index known only at run time
   std::vector<LaneLoop> lanes_;          ///< loops in lanes, from 1
   std::vector<std::uint32_t> lanes_of_;  ///< by ArrayId: the loop in lanes that alone knows the array, or 0
