@@ -21,8 +21,8 @@ using ir::ProductPlan;
 using ir::ScalarOp;
 using Axis = ProductPlan::Axis;
 
-// Below this, generated code multiplies straight from the operands; see docs/libraries.md.
-constexpr std::int64_t fewest_products = std::int64_t{1} << 24;
+// Up to this, generated code multiplies straight from the operands, as fast; see docs/libraries.md.
+constexpr std::int64_t most_generated = std::int64_t{1} << 24;
 // Packing costs as much as a few multiplications of each element.
 constexpr std::int64_t shortest_axis = 48;
 
@@ -213,7 +213,7 @@ std::optional<ir::ProductPlan> library_product(const ir::Program& program, const
   const std::int64_t m = plan.axes[0].extent;
   const std::int64_t n = plan.axes[1].extent;
   const std::int64_t k = plan.axes[2].extent;
-  if (std::min({m, n, k}) < shortest_axis || m * n < fewest_products / k) return std::nullopt;
+  if (std::min({m, n, k}) < shortest_axis || m * n <= most_generated / k) return std::nullopt;
   plan.bytes = product_workspace(m, n, k, static_cast<std::int64_t>(element_bytes(dtype)));
   plan.reason = fmt::format("a product of {} x {} and {} x {}, whose operands are worth packing", m, k, k, n);
   return plan;
