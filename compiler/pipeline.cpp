@@ -13,7 +13,6 @@
 #include "compiler/lower/postpone.h"
 #include "compiler/lower/simplify.h"
 #include "compiler/lower/split_reductions.h"
-#include "compiler/lower/split_reductions.h"
 #include "ir/printer.h"
 #include "ir/verify.h"
 
@@ -37,8 +36,6 @@ constexpr std::array program_table = {
     ProgramPass{"sink_transposes", sink_transposes, "loops in lanes stack their steps where a transposition puts them",
                 &LowerOptions::for_caches},
     ProgramPass{"group_rows", group_rows, "nests that share rows of large arrays run row by row",
-                &LowerOptions::for_caches},
-    ProgramPass{"split_reductions", split_reductions, "folds of very many elements to few results are made in parts",
                 &LowerOptions::for_caches},
     ProgramPass{"split_reductions", split_reductions, "folds of very many elements to few results are made in parts",
                 &LowerOptions::for_caches},
