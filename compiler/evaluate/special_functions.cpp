@@ -157,6 +157,7 @@ Real incomplete_gamma_derivative(Real a, Real x) {
 }
 
 Real gamma_sample_derivative(Real a, Real x) {
+  if (!(a > 0)) return nan;
   if (x == 0) return 0;
   const Real density = std::exp((a - 1) * std::log(x) - x - std::lgamma(a));
   return -incomplete_gamma_derivative(a, x) / density;
@@ -179,7 +180,7 @@ Real incomplete_beta(Real a, Real b, Real x) {
 
 Real scaled_bessel_i(int order, Real x) {
   const Real magnitude = std::fabs(x);
-  const Real sign = order == 1 && x < 0 ? -1 : 1;
+  const Real sign = order == 1 && std::signbit(x) ? -1 : 1;
   if (std::isnan(x)) return x;
   if (magnitude < 30) {
     // The sum of (x/2)^(2k + order) / (k! (k + order)!).
