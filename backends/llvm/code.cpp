@@ -2,6 +2,7 @@
 #include "backends/llvm/code.h"
 
 #include <fmt/format.h>
+#include <bit>
 
 #include "jaxc/error.h"
 
@@ -58,18 +59,19 @@ llvm::Constant* Code::first_lanes(int valid, int width) const {
 
 namespace {
 
-/// The sum of distances over which a vector's lanes have been added to each other: width - 1 for the sum of all lanes
-/// in every lane (fold_lanes).
-int distances_added(const llvm::Value* vector) {
+/// The distances, powers of two as the bits of a mask, over which a vector's lanes have been added to each other:
+/// width - 1 for the sum of all lanes in every lane (fold_lanes).
+unsigned distances_added(const llvm::Value* vector) {
   const auto* sum = llvm::dyn_cast<llvm::BinaryOperator>(vector);
   if (sum == nullptr || sum->getOpcode() != llvm::Instruction::FAdd) return 0;
   const auto* other = llvm::dyn_cast<llvm::ShuffleVectorInst>(sum->getOperand(1));
   if (other == nullptr || other->getOperand(0) != sum->getOperand(0)) return 0;
   const llvm::ArrayRef<int> lanes = other->getShuffleMask();
   const int distance = lanes[0];
+  if (distance <= 0 || !std::has_single_bit(static_cast<unsigned>(distance))) return 0;
   for (int lane = 0; lane < static_cast<int>(lanes.size()); ++lane)
     if (lanes[static_cast<std::size_t>(lane)] != (lane ^ distance)) return 0;
-  return distance + distances_added(sum->getOperand(0));
+  return static_cast<unsigned>(distance) | distances_added(sum->getOperand(0));
 }
 
 /// A vector that has the scalar in every lane already, or one addition away; null where there is none.
@@ -77,7 +79,8 @@ llvm::Value* in_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* value, int wi
   if (auto* lane = llvm::dyn_cast<llvm::ExtractElementInst>(value)) {
     llvm::Value* vector = lane->getVectorOperand();
     const auto* type = llvm::cast<llvm::FixedVectorType>(vector->getType());
-    const bool whole = static_cast<int>(type->getNumElements()) == width && distances_added(vector) == width - 1;
+    const bool whole = static_cast<int>(type->getNumElements()) == width &&
+                       distances_added(vector) + 1 == static_cast<unsigned>(width);
     return whole && known_integer(lane->getIndexOperand()) == 0 ? vector : nullptr;
   }
   const auto* sum = llvm::dyn_cast<llvm::BinaryOperator>(value);

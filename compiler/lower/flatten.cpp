@@ -89,7 +89,7 @@ class Flattening {
     return static_cast<ArrayId>(program_.arrays.size() - 1);
   }
 
-  /// A large array that a nest only copies is stored by the nest that makes it.
+  /// A large array that a nest only copies whole is stored by the nest that makes it.
   void store_copies(ir::Block& block) {
     std::unordered_map<ArrayId, std::size_t> makers;
     std::vector<Node> kept;
@@ -98,7 +98,8 @@ class Flattening {
       if (nest != nullptr && is_elementwise(*nest)) {
         const ScalarOp& value = nest->body.ops[nest->body.results[0]];
         const bool copies = nest->outputs.size() == 1 && value.opcode == Opcode::read && value.arguments.empty() &&
-                            is_point(*nest, value.indices) && bytes(value.array) >= least_bytes;
+                            is_point(*nest, value.indices) && shape(value.array) == shape(nest->outputs[0].result) &&
+                            bytes(value.array) >= least_bytes;
         if (const auto maker = makers.find(value.array); copies && maker != makers.end()) {
           auto& made = std::get<Nest>(kept[maker->second].kind);
           const auto output = std::find_if(made.outputs.begin(), made.outputs.end(),

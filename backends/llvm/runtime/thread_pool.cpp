@@ -36,11 +36,17 @@ std::uint64_t share_of(std::uint64_t turn, std::int64_t begin, std::int64_t end)
   return turn << turn_shift | static_cast<std::uint64_t>(end) << end_shift | static_cast<std::uint64_t>(begin);
 }
 
-int count_of(int threads) {
-  if (threads > 0) return threads;
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof(cores), &cores) == 0) return std::max(1, CPU_COUNT(&cores));
+/// Plans cut work into no more parts (compiler/plan/cpu_threads), so that more threads have nothing to do.
+constexpr int most_threads = 64;
+
+int cores() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
   return static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+int count_of(int threads) {
+  return std::min(threads > 0 ? threads : cores(), most_threads);
 }
 
 void relax() {
