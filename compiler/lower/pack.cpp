@@ -11,6 +11,7 @@
 #include "compiler/plan/schedule.h"
 #include "ir/affine.h"
 #include "ir/region_builder.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler {
 
@@ -73,20 +74,21 @@ class Packing {
     }
     if (!found || shape(op.array)[*found] != nest.axes[axis].extent) return std::nullopt;
     std::int64_t row = 1;
-    for (std::size_t d = *found + 1; d < op.indices.size(); ++d) row *= shape(op.array)[d];
+    for (std::size_t d = *found + 1; d < op.indices.size(); ++d) row = ir::saturated_product(row, shape(op.array)[d]);
     return row >= 2 && row <= longest_row ? found : std::nullopt;
   }
 
   void nest(Nest& nest, ir::Location location, Places& copies, std::vector<Node>& kept) {
     std::int64_t points = 1;
-    for (const ir::Axis& axis : nest.axes) points *= axis.extent;
+    for (const ir::Axis& axis : nest.axes) points = ir::saturated_product(points, axis.extent);
     for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
       if (nest.axes[axis].extent < least_extent) continue;
       Nest packed = nest;
       const std::size_t arrays = program_.arrays.size();
       Places places;
       for (ScalarOp& op : packed.body.ops) {
-        if (op.opcode != Opcode::read || points < least_reuse * element_count(shape(op.array))) continue;
+        if (op.opcode != Opcode::read || points < ir::saturated_product(least_reuse, element_count(shape(op.array))))
+          continue;
         const auto dimension = long_dimension(nest, op, axis);
         if (!dimension) continue;
         const std::pair place(op.array, *dimension);

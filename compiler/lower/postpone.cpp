@@ -14,6 +14,7 @@
 #include "compiler/plan/independent_axes.h"
 #include "compiler/scalar/library.h"
 #include "ir/region_builder.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler {
 
@@ -33,6 +34,7 @@ constexpr std::int64_t least_steps = 256;    ///< as many matrices as a batch ne
 constexpr std::int64_t largest_matrix = 36;  ///< elements
 constexpr std::int64_t most_points = 4;      ///< of a nest that leaves most of a vector empty
 constexpr std::int64_t largest_stacked_bytes = std::int64_t{1} << 22;
+constexpr std::int64_t largest_made_bytes = std::int64_t{1} << 22;  ///< of values between moved nodes, all steps
 constexpr std::array<std::string_view, 3> batched_routines = {"cholesky", "lu", "triangular_solve"};
 
 using Arrays = std::unordered_set<ArrayId>;
@@ -64,7 +66,7 @@ class LoopPostponement {
     moved_.assign(nodes_.size(), false);
     find_carried();
     for (std::size_t k = 0; k < nodes_.size(); ++k)
-      moved_[k] = !carried_[k] && (is_seed(nodes_[k]) || reads_moved(nodes_[k]));
+      if (!carried_[k] && (is_seed(nodes_[k]) || reads_moved(nodes_[k]))) mark_moved(k);
     if (std::find(moved_.begin(), moved_.end(), true) == moved_.end() || independent_axes(program_, node_)) return {};
     find_known();
     add_operands();
@@ -75,8 +77,10 @@ class LoopPostponement {
  private:
   std::int64_t elements(ArrayId array) const { return element_count(program_.arrays[array].shape); }
   std::int64_t bytes(ArrayId array) const {
-    return elements(array) * static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
+    return ir::saturated_product(elements(array),
+                                 static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype)));
   }
+  std::int64_t bytes_of_all_steps(ArrayId array) const { return ir::saturated_product(bytes(array), loop_.trip_count); }
 
   /// Arrays that the loop's body makes, and that differ from step to step.
   void find_carried() {
@@ -90,10 +94,13 @@ class LoopPostponement {
     for (std::size_t k = nodes_.size(); k-- > 0;) {
       for (ArrayId array : ir::arrays_assigned(nodes_[k])) {
         of_steps_.insert(array);
+        maker_.emplace(array, k);
         carried_[k] = carried_[k] || needed.contains(array);
       }
-      if (!carried_[k]) continue;
-      for (ArrayId array : ir::arrays_read(nodes_[k])) needed.insert(array);
+      for (ArrayId array : ir::arrays_read(nodes_[k])) {
+        ++readers_[array];
+        if (carried_[k]) needed.insert(array);
+      }
     }
   }
 
@@ -106,7 +113,7 @@ class LoopPostponement {
     const auto* nest = std::get_if<Nest>(&node.kind);
     if (nest == nullptr || nest->reduction) return false;
     std::int64_t points = 1;
-    for (const ir::Axis& axis : nest->axes) points *= axis.extent;
+    for (const ir::Axis& axis : nest->axes) points = ir::saturated_product(points, axis.extent);
     const bool computes = std::any_of(nest->body.ops.begin(), nest->body.ops.end(), [&](const ScalarOp& op) {
       return op.opcode == Opcode::call && !is_conversion(program_.functions[op.immediate].name);
     });
@@ -116,17 +123,19 @@ class LoopPostponement {
     return computes && points <= most_points && read <= 2 * most_points;
   }
 
-  bool assigns_any(const Node& node, const Arrays& arrays) const {
-    const auto assigned = ir::arrays_assigned(node);
-    return std::any_of(assigned.begin(), assigned.end(), [&](ArrayId array) { return arrays.contains(array); });
+  void mark_moved(std::size_t k) {
+    moved_[k] = true;
+    for (ArrayId array : ir::arrays_read(nodes_[k])) ++moved_readers_[array];
+  }
+
+  bool made_by_moved(ArrayId array) const {
+    const auto maker = maker_.find(array);
+    return maker != maker_.end() && moved_[maker->second];
   }
 
   bool reads_moved(const Node& reader) const {
-    Arrays read;
-    for (ArrayId array : ir::arrays_read(reader)) read.insert(array);
-    for (std::size_t k = 0; k < nodes_.size(); ++k)
-      if (moved_[k] && assigns_any(nodes_[k], read)) return true;
-    return false;
+    const auto read = ir::arrays_read(reader);
+    return std::any_of(read.begin(), read.end(), [&](ArrayId array) { return made_by_moved(array); });
   }
 
   /// The array that a nest copies element by element.
@@ -157,51 +166,61 @@ class LoopPostponement {
     for (const ir::StackedOutput& output : loop_.outputs) {
       if (output.axis != 0) continue;
       all_steps_.emplace(output.value, output.result);
-      for (std::size_t k = 0; k < nodes_.size(); ++k)
-        if (!moved_[k] && assigns_any(nodes_[k], {output.value}))
-          if (const auto source = copied(nodes_[k])) all_steps_.emplace(*source, output.result);
+      if (const auto maker = maker_.find(output.value); maker != maker_.end() && !moved_[maker->second])
+        if (const auto source = copied(nodes_[maker->second])) all_steps_.emplace(*source, output.result);
     }
+  }
+
+  /// Whether a moved node reads an array of the steps that a node makes that stays.
+  bool is_read_by_moved(ArrayId array) const {
+    return moved_readers_.contains(array) && of_steps_.contains(array) && !made_by_moved(array);
   }
 
   /// What the loop would have to stack for a node, beside what it stacks for those that move already.
-  std::int64_t bytes_to_stack(const Node& node, const Arrays& stacked) const {
+  std::int64_t bytes_to_stack(const Node& node) const {
     std::int64_t total = 0;
     for (ArrayId array : ir::arrays_read(node))
-      if (of_steps_.contains(array) && !all_steps_.contains(array) && !stacked.contains(array)) total += bytes(array);
+      if (of_steps_.contains(array) && !all_steps_.contains(array) && !is_read_by_moved(array)) total += bytes(array);
     return total;
   }
 
-  /// Arrays of the steps that moved nodes read and nodes that stay make.
-  Arrays read_by_moved() const {
-    Arrays read;
-    for (std::size_t k = nodes_.size(); k-- > 0;) {
-      if (!moved_[k]) continue;
-      for (ArrayId array : ir::arrays_assigned(nodes_[k])) read.erase(array);
-      for (ArrayId array : ir::arrays_read(nodes_[k]))
-        if (of_steps_.contains(array)) read.insert(array);
-    }
+  /// Arrays of the steps that moved nodes read and nodes that stay make, in order.
+  std::vector<ArrayId> read_by_moved() const {
+    std::vector<ArrayId> read;
+    for (const auto& [array, readers] : moved_readers_)
+      if (is_read_by_moved(array)) read.push_back(array);
+    std::sort(read.begin(), read.end());
     return read;
   }
 
   void add_operands() {
+    Arrays outputs;
+    for (const ir::StackedOutput& output : loop_.outputs) outputs.insert(output.value);
     for (std::size_t k = nodes_.size(); k-- > 0;) {
       if (carried_[k] || moved_[k]) continue;
-      Arrays stacked = read_by_moved();
       std::int64_t saved = 0;
-      Arrays assigned;
+      bool used_here = false;
       for (ArrayId array : ir::arrays_assigned(nodes_[k])) {
-        assigned.insert(array);
-        if (stacked.erase(array) != 0) saved += bytes(array);
+        const auto moved = moved_readers_.find(array);
+        const auto all = readers_.find(array);
+        if (moved != moved_readers_.end()) saved += bytes(array);
+        used_here = used_here || outputs.contains(array) ||
+                    (all != readers_.end() && (moved == moved_readers_.end() || moved->second != all->second));
       }
-      if (saved == 0 || bytes_to_stack(nodes_[k], stacked) > saved) continue;
-      const auto stays = [&](const ir::StackedOutput& output) { return assigned.contains(output.value); };
-      bool used_here = std::any_of(loop_.outputs.begin(), loop_.outputs.end(), stays);
-      for (std::size_t other = k + 1; other < nodes_.size(); ++other) {
-        if (moved_[other]) continue;
-        for (ArrayId array : ir::arrays_read(nodes_[other])) used_here = used_here || assigned.contains(array);
-      }
-      moved_[k] = !used_here && batchable(nodes_[k]);
+      if (saved != 0 && !used_here && bytes_to_stack(nodes_[k]) <= saved && batchable(nodes_[k])) mark_moved(k);
     }
+  }
+
+  /// Bytes that a moved node makes for all steps, beside the loop's results. What routines of small matrices make
+  /// inside is a few times what they read and make.
+  std::int64_t bytes_made(const Node& node) const {
+    if (std::holds_alternative<ir::Reshape>(node.kind)) return 0;
+    std::int64_t total = 0;
+    for (ArrayId array : ir::arrays_assigned(node))
+      if (!all_steps_.contains(array)) total = std::min(ir::unlimited, total + bytes_of_all_steps(array));
+    if (const auto* loop = std::get_if<Loop>(&node.kind))
+      for (const Node& inner : loop->body.nodes) total = std::min(ir::unlimited, total + bytes_made(inner));
+    return total;
   }
 
   /// Whether a node can be written for all steps: everything that it assigns differs from step to step.
@@ -234,8 +253,11 @@ class LoopPostponement {
       if (inside_.contains(output.value) && output.axis != 0) return false;
     std::int64_t stacked = 0;
     for (ArrayId array : read_by_moved())
-      if (!all_steps_.contains(array)) stacked += bytes(array);
-    return stacked * loop_.trip_count <= largest_stacked_bytes;
+      if (!all_steps_.contains(array)) stacked = std::min(ir::unlimited, stacked + bytes_of_all_steps(array));
+    std::int64_t made = 0;
+    for (std::size_t k = 0; k < nodes_.size(); ++k)
+      if (moved_[k]) made = std::min(ir::unlimited, made + bytes_made(nodes_[k]));
+    return stacked <= largest_stacked_bytes && made <= largest_made_bytes;
   }
 
   ArrayId new_array(DType dtype, Shape shape) {
@@ -252,12 +274,12 @@ class LoopPostponement {
   std::vector<Node> move() {
     for (ArrayId array : inside_)
       if (!all_steps_.contains(array)) all_steps_.emplace(array, for_all_steps(array));
-    std::vector<Node> stacking;
-    for (ArrayId array : sorted(read_by_moved())) {
+    std::unordered_map<ArrayId, Node> copies;
+    for (ArrayId array : read_by_moved()) {
       if (all_steps_.contains(array)) continue;
       const ArrayId value = new_array(program_.arrays[array].dtype, program_.arrays[array].shape);
       const ArrayId result = for_all_steps(array);
-      stacking.push_back(copy(array, value));
+      copies.emplace(array, copy(array, value));
       stacked_.push_back({value, result, 0});
       all_steps_.emplace(array, result);
     }
@@ -266,26 +288,21 @@ class LoopPostponement {
     std::vector<Node> kept;
     std::vector<Node> behind;
     // A copy stands where its array is made, so that an update in place can follow.
-    const auto add_copies = [&](const auto& is_made) {
-      for (Node& node : stacking)
-        if (node.id == 0 && is_made(*copied(node))) {
-          node.id = program_.node_count++;
-          kept.push_back(node);
-        }
+    const auto add_copy = [&](ArrayId array) {
+      if (const auto found = copies.find(array); found != copies.end()) {
+        found->second.id = program_.node_count++;
+        kept.push_back(std::move(found->second));
+      }
     };
-    Arrays arguments;
-    for (const ir::Carry& carry : loop_.carries) arguments.insert(carry.argument);
-    for (const ir::StackedInput& input : loop_.inputs) arguments.insert(input.argument);
-    add_copies([&](ArrayId array) { return arguments.contains(array); });
+    for (const ir::Carry& carry : loop_.carries) add_copy(carry.argument);
+    for (const ir::StackedInput& input : loop_.inputs) add_copy(input.argument);
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
-      Arrays assigned;
-      for (ArrayId array : ir::arrays_assigned(nodes_[k])) assigned.insert(array);
       if (moved_[k]) {
         write_for_all_steps(nodes_[k]);
         behind.push_back(std::move(nodes_[k]));
       } else {
         kept.push_back(std::move(nodes_[k]));
-        add_copies([&](ArrayId array) { return assigned.contains(array); });
+        for (ArrayId array : ir::arrays_assigned(kept.back())) add_copy(array);
       }
     }
     nodes_ = std::move(kept);
@@ -293,12 +310,6 @@ class LoopPostponement {
     for (const ir::Carry& carry : loop_.carries) loop_.body.results.push_back(carry.next);
     for (const ir::StackedOutput& output : loop_.outputs) loop_.body.results.push_back(output.value);
     return behind;
-  }
-
-  static std::vector<ArrayId> sorted(const Arrays& arrays) {
-    std::vector<ArrayId> result(arrays.begin(), arrays.end());
-    std::sort(result.begin(), result.end());
-    return result;
   }
 
   Node copy(ArrayId source, ArrayId result) const {
@@ -369,11 +380,14 @@ class LoopPostponement {
   const Node& node_;
   Loop& loop_;
   std::vector<Node>& nodes_;
-  std::vector<bool> carried_;                       ///< by node: the next step needs it
-  std::vector<bool> moved_;                         ///< by node
-  Arrays of_steps_;                                 ///< arrays of the body that differ from step to step
-  Arrays inside_;                                   ///< those that moved nodes assign, in their blocks too
-  std::unordered_map<ArrayId, ArrayId> all_steps_;  ///< the array that holds one of the body for all steps
+  std::vector<bool> carried_;                               ///< by node: the next step needs it
+  std::vector<bool> moved_;                                 ///< by node
+  std::unordered_map<ArrayId, std::size_t> maker_;          ///< the body's node that assigns an array
+  std::unordered_map<ArrayId, std::size_t> readers_;        ///< how often the body's nodes read an array
+  std::unordered_map<ArrayId, std::size_t> moved_readers_;  ///< how often those that move read it
+  Arrays of_steps_;                                         ///< arrays of the body that differ from step to step
+  Arrays inside_;                                           ///< those that moved nodes assign, in their blocks too
+  std::unordered_map<ArrayId, ArrayId> all_steps_;          ///< the array that holds one of the body for all steps
   std::vector<ir::StackedOutput> stacked_;
 };
 

@@ -7,6 +7,7 @@
 #include "compiler/lower/renumber.h"
 #include "compiler/plan/independent_axes.h"
 #include "ir/affine.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler {
 
@@ -90,7 +91,7 @@ Program sink_transposes(const Program& before) {
         const ir::ProgramArray& result = program.arrays[view->result];
         std::int64_t piece = static_cast<std::int64_t>(element_bytes(result.dtype));
         for (std::size_t d = static_cast<std::size_t>(axis.value_or(0)) + 1; d < result.shape.size(); ++d)
-          piece *= result.shape[d];
+          piece = ir::saturated_product(piece, result.shape[d]);
         if (axis && piece >= shortest_piece) {
           output->second->axis = *axis;
           output->second->result = view->result;

@@ -47,6 +47,15 @@ std::string scan_matrices(const std::string& equations) {
          "}";
 }
 
+/// A scan over 3 x 3 matrices whose factors each make a matrix of 3 x 500.
+std::string scan_products(const std::string& steps) {
+  return "{ lambda ; a:f32[3] b:f32[" + steps + ",3,3] k:f32[3,500]. let p:f32[3] q:f32[" + steps +
+         "] = scan[jaxpr={ lambda ; w:f32[3,500] c:f32[3] x:f32[3,3]. let d:f32[3] = sin c; e:f32[3,3] = cholesky x; "
+         "f:f32[3,500] = dot_general[dimension_numbers=(([1], [0]), ([], [])) preferred_element_type=float32] e w; "
+         "g:f32[3,500] = cumsum[axis=1 reverse=False] f; y:f32[] = reduce_max[axes=(0, 1)] g in (d, y) } length=" +
+         steps + " num_carry=1 num_consts=1 reverse=False unroll=1 linear=(False, False, False)] k a b in (p, q) }";
+}
+
 const Row rows[] = {
     {"TheLogarithmOfACarry", scan("300", "d:f32[] = mul c x; y:f32[] = log d"), 1, 1},
     {"WhatReadsTheLogarithm", scan("300", "d:f32[] = mul c x; e:f32[] = log d; y:f32[] = mul e x"), 1, 1},
@@ -57,6 +66,9 @@ const Row rows[] = {
      scan_matrices("d:f32[3,3] = dot_general[dimension_numbers=(([1], [0]), ([], [])) "
                    "precision=None preferred_element_type=float32] c x; y:f32[3,3] = cholesky d"),
      1, 1},
+    {"WhatMakesAFewLargerMatrices", scan_products("256"), 5, 0},
+    {"NotWhatMakesManyLargerMatrices", scan_products("170000"), 0, 1},
+    {"NotWhatMakesMoreThanCanBeCounted", scan_products("30000000000"), 0, 1},
     {"NotAFactorizationOfTheCarry", scan_matrices("d:f32[3,3] = cholesky c; y:f32[3,3] = add d x"), 0, 1},
 };
 
