@@ -8,6 +8,7 @@
 #include "compiler/lower/renumber.h"
 #include "compiler/plan/independent_axes.h"
 #include "ir/region_builder.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler {
 
@@ -21,6 +22,9 @@ using ir::Program;
 /// Elements that one step of the shared loop hands on, and elements of the batch that make this worth while.
 constexpr std::int64_t most_shared_elements = 256;
 constexpr std::int64_t least_batch = 64;
+/// What all steps hand on stays in the caches, or is a small part of what the loop stacks itself.
+constexpr std::int64_t largest_handed_bytes = std::int64_t{1} << 23;
+constexpr std::int64_t least_own_share = 4;
 constexpr std::size_t most_carries = 32;
 
 class Splitter {
@@ -159,11 +163,10 @@ class Splitter {
     for (const Node& inner : second.body.nodes)
       for (ArrayId array : ir::arrays_read(inner)) hand_on(array);
     for (const ir::Carry& carry : second.carries) hand_on(carry.next);
-    std::int64_t elements = 0;
+    if (!may_hand_on(loop, handed)) return std::nullopt;
     std::unordered_map<ArrayId, ArrayId> renamed;
     for (ArrayId array : handed) {
       const ir::ProgramArray info = program_.arrays[array];
-      elements += element_count(info.shape);
       ArrayId value = array;
       if (taken.contains(array)) {
         value = new_array(info.dtype, info.shape);
@@ -175,7 +178,6 @@ class Splitter {
       second.inputs.push_back({first.outputs.back().result, new_array(info.dtype, info.shape), 0});
       renamed[array] = second.inputs.back().argument;
     }
-    if (elements > most_shared_elements) return std::nullopt;
     rename(second, renamed);
     // Both loops have positions and slices of their own.
     renamed.clear();
@@ -192,6 +194,25 @@ class Splitter {
     finish(second);
     return std::pair{Node{node_ids_++, node.location, std::move(first)},
                      Node{node_ids_++, node.location, std::move(second)}};
+  }
+
+  std::int64_t bytes(ArrayId array) const {
+    const ir::ProgramArray& info = program_.arrays[array];
+    return ir::saturated_product(element_count(info.shape), static_cast<std::int64_t>(element_bytes(info.dtype)));
+  }
+
+  bool may_hand_on(const Loop& loop, const std::vector<ArrayId>& handed) const {
+    std::int64_t elements = 0;
+    std::int64_t handed_bytes = 0;
+    for (ArrayId array : handed) {
+      elements = std::min(ir::unlimited, elements + element_count(program_.arrays[array].shape));
+      handed_bytes = std::min(ir::unlimited, handed_bytes + ir::saturated_product(bytes(array), loop.trip_count));
+    }
+    std::int64_t own_bytes = 0;
+    for (const ir::StackedOutput& output : loop.outputs)
+      own_bytes = std::min(ir::unlimited, own_bytes + bytes(output.result));
+    return elements <= most_shared_elements &&
+           handed_bytes <= std::max(largest_handed_bytes, own_bytes / least_own_share);
   }
 
   static void finish(Loop& loop) {

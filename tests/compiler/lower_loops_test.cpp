@@ -101,13 +101,14 @@ TEST_P(SplitLoops, MakesLoops) {
 }
 
 /// A scan over a batch's vectors e and a matrix f that all of them share, with slices g and h of their own.
-std::string shared(const std::string& batch, const std::string& step) {
+std::string shared(const std::string& batch, const std::string& step, const std::string& steps = "20") {
   const std::string states = "f32[" + batch + ",4]";
-  const std::string slices = "f32[20," + batch + ",4]";
-  return "{ lambda ; a:" + states + " b:f32[4,4] c:" + slices + " d:f32[20,4]. let p:" + states +
-         " q:f32[4,4] r:" + slices + " s:f32[20,4,4] = scan[_split_transpose=False jaxpr={ lambda ; e:" + states +
-         " f:f32[4,4] g:" + states + " h:f32[4]. let " + step +
-         " in (y, x, y, x) } length=20 linear=(False, False, False, False) num_carry=2 num_consts=0 reverse=True "
+  const std::string slices = "f32[" + steps + "," + batch + ",4]";
+  return "{ lambda ; a:" + states + " b:f32[4,4] c:" + slices + " d:f32[" + steps + ",4]. let p:" + states +
+         " q:f32[4,4] r:" + slices + " s:f32[" + steps +
+         ",4,4] = scan[_split_transpose=False jaxpr={ lambda ; e:" + states + " f:f32[4,4] g:" + states +
+         " h:f32[4]. let " + step + " in (y, x, y, x) } length=" + steps +
+         " linear=(False, False, False, False) num_carry=2 num_consts=0 reverse=True "
          "unroll=1] a b c d in (p, q, r, s) }";
 }
 
@@ -121,9 +122,23 @@ std::string matrix_first(const std::string& batch) {
          states + " = " + product + "e f; y:" + states + " = add y0 g";
 }
 
+/// A scan without results of its own, where the matrix of each step is handed on.
+std::string without_results(const std::string& steps) {
+  return "{ lambda ; a:f32[64,15] b:f32[15,15] c:f32[" + steps +
+         ",15]. let p:f32[64,15] q:f32[15,15] = scan[_split_transpose=False jaxpr={ lambda ; e:f32[64,15] f:f32[15,15] "
+         "h:f32[15]. let x:f32[15,15] = " +
+         product + "f f; y0:f32[64,15] = " + product +
+         "e f; z:f32[64,15] = broadcast_in_dim[broadcast_dimensions=(1,) shape=(64, 15) sharding=None] h; "
+         "y:f32[64,15] = add y0 z in (y, x) } length=" +
+         steps + " linear=(False, False, False) num_carry=2 num_consts=0 reverse=False unroll=1] a b c in (p, q) }";
+}
+
 const Cut cuts[] = {
     // The matrix before a step is handed on.
     {"ASharedMatrix", shared("64", matrix_first("64")), {1, 1}, {1, 2}, {2, 1}},
+    {"ALongBatchThatStacksMore", shared("64", matrix_first("64"), "1000000"), {1, 1}, {1, 2}, {2, 1}},
+    {"AShortLoopWithoutResults", without_results("1000"), {1, 1}, {0, 2}, {1, 0}},
+    {"NotALongLoopWithoutResults", without_results("100000"), {2}, {1}, {0}},
     {"NotForAFew", shared("8", matrix_first("8")), {2}, {2}, {2}},
     {"NotWhereTheMatrixNeedsTheBatch",
      shared("64",
