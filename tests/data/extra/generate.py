@@ -7,6 +7,7 @@ python generate.py. A case is NAME.jaxpr and NAME.safetensors (in0.., out0.., an
 import json
 import pathlib
 import struct
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -313,7 +314,52 @@ def prefixes():
          jnp.asarray(RANDOM.uniform(0, 1, 200).astype(np.float16)), rtol=3e-2)
 
 
+def shared_models():
+    """Filters with one model for a batch of series, and scans whose results `vmap` transposes."""
+    random = np.random.default_rng(2)  # of its own, so that the cases after these stay
+
+    def uniform(*shape, dtype, bound=3):
+        return jnp.asarray(random.uniform(-bound, bound, shape).astype(dtype))
+
+    def filters(turn, observed, series, reverse):
+        dtype, size = series.dtype, observed.size
+
+        def run(ys):
+            def step(state, y):
+                mean, covariance = turn @ state[0], turn @ state[1] @ turn.T + 0.1 * jnp.eye(size, dtype=dtype)
+                variance = observed @ covariance @ observed + dtype.type(0.5)
+                gain = covariance @ observed / variance
+                error = y - observed @ mean
+                mean = mean + gain * error
+                covariance = covariance - jnp.outer(gain, gain) * variance
+                return (mean, covariance), (mean, covariance, jnp.log(variance) + error * error / variance)
+
+            return lax.scan(step, (jnp.zeros(size, dtype), jnp.eye(size, dtype=dtype)), ys, reverse=reverse)
+        return jax.vmap(run)(series)
+
+    def recurrence(out_axes, reverse):
+        def run(weights, state, xs):
+            def step(h, x):
+                h = jnp.sin(weights @ h) + x
+                return h, (h, h[:4] * x[0])
+
+            return lax.scan(step, state, xs, reverse=reverse)[1]
+        return jax.vmap(run, in_axes=(None, 0, 0), out_axes=out_axes)
+
+    for dtype, rtol in ((np.float32, 2e-5), (np.float64, 1e-11)):
+        name = np.dtype(dtype).name
+        for steps in (1, 2, 17):
+            reverse = steps == 2 or (steps == 17 and dtype == np.float64)
+            turn = jnp.asarray(np.eye(3) * 0.9 + np.eye(3, k=1) * 0.2, dtype)
+            case(f"filters_with_one_model_{steps}_{name}", partial(filters, reverse=reverse), turn,
+                 jnp.asarray([1, 0.5, 0.25], dtype), uniform(65, steps, dtype=dtype), rtol=rtol)
+            out_axes = (0, 1) if steps == 17 else (0, 2)
+            case(f"scans_transposed_by_vmap_{steps}_{name}", recurrence(out_axes, reverse),
+                 uniform(5, 5, bound=0.5, dtype=dtype), uniform(33, 5, dtype=dtype),
+                 uniform(33, steps, 5, dtype=dtype), rtol=rtol)
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
-                  row_loops, joining, narrow_routines, prefixes):
+                  row_loops, joining, narrow_routines, prefixes, shared_models):
         write()
