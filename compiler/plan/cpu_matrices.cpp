@@ -17,7 +17,6 @@ using Kind = ir::MatrixRoutine::Kind;
 std::int64_t least_extent(Kind kind) {
   switch (kind) {
     case Kind::eigh:
-    case Kind::svd:
       return 16;
     case Kind::cholesky:
     case Kind::triangular_solve:
@@ -33,16 +32,31 @@ std::int64_t least_extent(Kind kind) {
 constexpr std::int64_t shared_items = 8;
 constexpr std::int64_t most_parts = 16;
 
-// Numbers beside the packed operands of products: copies of the operand, panels of columns, blocks of rows.
-constexpr std::int64_t panel = 256;
+// Columns of a panel, and positions of the folded axis that a product packs together.
+constexpr std::int64_t panel = 64;
+constexpr std::int64_t panel_depth = 256;
 constexpr std::int64_t blocks = std::int64_t{3} * 64 * 64;
+
+// Numbers beside the packed operands of products: a copy of the operand, panels of columns, blocks of rows.
+std::int64_t kept_numbers(Kind kind, std::int64_t rows, std::int64_t columns, std::int64_t result_columns) {
+  switch (kind) {
+    case Kind::qr:
+    case Kind::geqrf:
+    case Kind::householder_product:
+      return rows * columns + (panel + 1) * (rows + std::max(columns, result_columns)) + blocks;
+    case Kind::lu:
+      return panel * rows + blocks;
+    default:
+      return blocks;
+  }
+}
 
 }  // namespace
 
 std::optional<ir::RoutinePlan> library_matrix_routine(const ir::Program& program, const ir::Routine& routine) {
   if (!routine.matrix) return std::nullopt;
   const ir::MatrixRoutine& matrix = *routine.matrix;
-  const bool spectral = matrix.kind == Kind::eigh || matrix.kind == Kind::svd;
+  const bool spectral = matrix.kind == Kind::eigh;
   if (spectral && is_complex(matrix.dtype)) return std::nullopt;
   if (matrix.kind == Kind::qr && routine.outputs.size() > 2) return std::nullopt;  // columns are exchanged
   const auto extents = [&](ir::ArrayId array) {
@@ -65,8 +79,8 @@ std::optional<ir::RoutinePlan> library_matrix_routine(const ir::Program& program
     const Shape result = extents(matrix.kind == Kind::triangular_solve ? routine.inputs[1] : routine.outputs[0]);
     const std::int64_t widest = std::max({rows, columns, result.back(), result[result.size() - 2]});
     const auto bytes = static_cast<std::int64_t>(element_bytes(matrix.dtype));
-    const std::int64_t numbers = rows * columns + 2 * panel * widest + blocks;
-    plan.part_bytes = (product_workspace(widest, widest, 1, bytes) + numbers * bytes + 63) / 64 * 64;
+    const std::int64_t numbers = kept_numbers(matrix.kind, rows, columns, result.back());
+    plan.part_bytes = (product_workspace(widest, widest, panel_depth, bytes) + numbers * bytes + 63) / 64 * 64;
   }
   plan.reason = fmt::format("{} of {} x {}, which blocks and packed products make faster than generated loops",
                             items == 1 ? "a matrix" : fmt::format("{} matrices", items), rows, columns);

@@ -172,9 +172,9 @@ std::optional<Groups> group(const Nest& nest, const Access& left, const Access& 
 }  // namespace
 
 std::int64_t product_workspace(std::int64_t rows, std::int64_t columns, std::int64_t folded, std::int64_t bytes) {
-  const std::int64_t panel = (rows + columns + padding) * panel_depth * bytes;
-  const std::int64_t panels = (folded + panel_depth - 1) / panel_depth;
-  return panel * std::clamp(most_packed / panel, std::int64_t{1}, std::max(panels, std::int64_t{1}));
+  const std::int64_t position = (rows + columns + padding) * bytes;  // of the folded axis
+  const std::int64_t panels = std::max(most_packed / position / panel_depth, std::int64_t{1});
+  return std::min(position * std::min(folded, panels * panel_depth), most_packed);
 }
 
 std::optional<ir::ProductPlan> library_product(const ir::Program& program, const Nest& nest) {

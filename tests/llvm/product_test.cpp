@@ -7,6 +7,7 @@
 #include "compiler/evaluate/values.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan/cpu.h"
+#include "compiler/plan/cpu_products.h"
 #include "ir/parser.h"
 #include "tests/llvm/run.h"
 
@@ -125,10 +126,29 @@ TEST_P(LibraryProduct, AgreesWithSums) {
                                 [](const auto& nest) { return nest.second.product.has_value(); }));
         return plan;
       });
-  const std::vector<Number> got = compiler::load<Number>(testing::run(compiled.program, compiled.plan, inputs)[0]);
+  const Array result = testing::run(compiled.program, compiled.plan, inputs)[0];
+  const std::vector<Number> got = compiler::load<Number>(result);
   ASSERT_EQ(got.size(), want.size());
   const double tolerance = is_single ? 3e-4 : 3e-13;
   for (std::size_t k = 0; k < want.size(); ++k) ASSERT_LE(std::abs(got[k] - want[k]), tolerance) << "element " << k;
+
+  // In blocks, with less memory, every bit is the same.
+  ir::Plan blocks = compiled.plan;
+  for (auto& [id, nest] : blocks.nests)
+    if (nest.product) nest.product->bytes = std::min(nest.product->bytes, std::int64_t{1} << (is_single ? 19 : 20));
+  EXPECT_EQ(testing::disagreement(testing::run(compiled.program, blocks, inputs)[0], result, 0), "");
+}
+
+TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
+  const std::int64_t most = std::int64_t{1} << 25;
+  for (const std::int64_t rows : {64, 1000, 100'000, 100'000'000})
+    for (const std::int64_t columns : {64, 1000, 100'000})
+      for (const std::int64_t folded : {48, 256, 300, 5000}) {
+        const std::int64_t bytes = compiler::product_workspace(rows, columns, folded, 4);
+        EXPECT_LE(bytes, most);
+        EXPECT_LE(bytes, 4 * folded * (rows + columns + 100)) << rows << " x " << columns << ", folded " << folded;
+        EXPECT_GT(bytes, 0);
+      }
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, LibraryProduct,

@@ -99,14 +99,15 @@ class Product {
       : team_(team), left_(left), right_(right), result_(result) {
     const std::int64_t width = left_panels_ * tile_rows + right_panels_ * Tile<R>::columns;
     const std::int64_t fits = bytes / (width * static_cast<std::int64_t>(sizeof(R)));
-    depth_ = std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
+    depth_ = fits >= left.columns ? left.columns : std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
     packed_left_ = static_cast<R*>(memory);
   }
 
   void run(bool add, bool negate) {
     for (std::int64_t begin = 0; begin < left_.columns; begin += depth_) {
       const std::int64_t depth = std::min(depth_, left_.columns - begin);
-      packed_right_ = packed_left_ + left_panels_ * tile_rows * panels(depth, panel_depth) * panel_depth;
+      constexpr std::int64_t vector = Tile<R>::lanes;
+      packed_right_ = packed_left_ + panels(left_panels_ * tile_rows * depth, vector) * vector;
       pack_operands(begin, depth, negate);
       const std::int64_t across = panels(result_.columns, part_columns);
       const std::int64_t down = panels(left_panels_, part_panels);
@@ -188,15 +189,40 @@ class Product {
   R* packed_right_ = nullptr;
 };
 
+// Halves the longer side of the result, at whole tiles, until a panel of the operands fits the memory. Sums do not
+// depend on where it is cut.
+template <typename R>
+void multiply_blocks(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right,
+                     const Matrix<R>& result, bool add, bool negate, void* memory, std::int64_t bytes) {
+  constexpr std::int64_t step = 96;  // whole tiles of every size, and more than what they are padded by
+  const std::int64_t depth = std::min(left.columns, panel_depth);
+  const std::int64_t needed = (result.rows + result.columns + step) * depth * std::int64_t{sizeof(R)};
+  const std::int64_t longest = std::max(result.rows, result.columns);
+  if (needed <= bytes || longest <= step) return Product<R>(team, left, right, result, memory, bytes).run(add, negate);
+  const std::int64_t half = panels(longest / 2, step) * step;
+  const std::int64_t rest = longest - half;
+  if (result.rows == longest) {
+    multiply_blocks(team, left.block(0, 0, half, left.columns), right, result.block(0, 0, half, result.columns), add,
+                    negate, memory, bytes);
+    multiply_blocks(team, left.block(half, 0, rest, left.columns), right, result.block(half, 0, rest, result.columns),
+                    add, negate, memory, bytes);
+  } else {
+    multiply_blocks(team, left, right.block(0, 0, right.rows, half), result.block(0, 0, result.rows, half), add, negate,
+                    memory, bytes);
+    multiply_blocks(team, left, right.block(0, half, right.rows, rest), result.block(0, half, result.rows, rest), add,
+                    negate, memory, bytes);
+  }
+}
+
 template <typename R>
 void multiply_real(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right,
                    const Matrix<R>& result, bool add, bool negate, void* memory, std::int64_t bytes) {
   // Rows of the result are stored as vectors: of its transpose, where those follow each other.
   const bool transposed = result.column_stride != 1 && result.row_stride == 1;
   if (transposed)
-    Product<R>(team, right.transposed(), left.transposed(), result.transposed(), memory, bytes).run(add, negate);
+    multiply_blocks<R>(team, right.transposed(), left.transposed(), result.transposed(), add, negate, memory, bytes);
   else
-    Product<R>(team, left, right, result, memory, bytes).run(add, negate);
+    multiply_blocks<R>(team, left, right, result, add, negate, memory, bytes);
 }
 
 template <typename R>
