@@ -1,4 +1,5 @@
 // Eigenvalues and eigenvectors of general matrices: Schur's form in complex numbers, then substitution.
+#include "compiler/lower/routines/jacobi.h"
 #include "compiler/lower/routines/routines.h"
 #include "compiler/lower/routines/schur.h"
 
@@ -71,12 +72,15 @@ void eig(Lowering& lowering, const Equation& equation) {
   const std::int64_t n = operand.shape.back();
   const auto outputs = lowering.routine("eig", {{operand.array}}, [&]() -> std::vector<ArrayId> {
     const Elements given = items.split(operand.array, operand.is_complex);
+    const Elements largest = largest_part(items, given, n, n);
     const Elements matrix = items.generate({n, n}, [&](const Point& p) {
-      const Scalar value = p.read(given, {p[0], p[1]});
+      const Scalar value = p.read(given, {p[0], p[1]}) * squaring_scale(p.read(largest, {}));
       return complex(value.real_part(), value.imaginary_part());
     });
     const Schur schur = factor_schur(items, matrix, n);
-    const Elements values = items.generate({n}, [&](const Point& p) { return p.read(schur.form, {p[0], p[0]}); });
+    const Elements values = items.generate({n}, [&](const Point& p) {
+      return p.read(schur.form, {p[0], p[0]}) * squaring_scale(p.read(largest, {}), true);
+    });
     std::vector<ArrayId> results = {items.join(values, true)};
     for (const bool side : {true, false}) {
       if (side ? !left : !right) continue;

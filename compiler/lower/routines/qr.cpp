@@ -1,6 +1,7 @@
 // QR by Householder reflections, in LAPACK's packed form: geqrf, householder_product, qr.
 #include "compiler/lower/routines/qr.h"
 
+#include "compiler/lower/routines/jacobi.h"
 #include "compiler/lower/routines/routines.h"
 
 namespace jaxc::compiler::lowering {
@@ -38,6 +39,19 @@ std::vector<Elements> pivoted(const Items& items, const std::vector<Elements>& c
 }  // namespace
 
 Packed factor_qr(const Items& items, const Elements& matrix, std::int64_t rows, std::int64_t columns, bool pivoting) {
+  // Columns times powers of two have the same reflections. Where norms are compared, it is one power for all.
+  const auto part = [&](const Scalar& value) {
+    return max(unary(Opcode::abs, value), unary(Opcode::abs, value.imaginary_part()));
+  };
+  const Elements largest = pivoting ? largest_part(items, matrix, rows, columns)
+                                    : items.reduce({columns}, {rows}, Opcode::max,
+                                                   [&](const Point& p) { return part(p.read(matrix, {p[1], p[0]})); });
+  const auto scale = [&](const Point& p, bool inverse) {
+    const std::vector<Place> place = pivoting ? std::vector<Place>{} : std::vector<Place>{p[1]};
+    return squaring_scale(p.read(largest, place), inverse);
+  };
+  const Elements scaled =
+      items.generate({rows, columns}, [&](const Point& p) { return p.read(matrix, {p[0], p[1]}) * scale(p, false); });
   const auto step = [&](const Items::Step& step) -> Items::Values {
     const std::vector<Elements> carries =
         pivoting ? pivoted(items, step.carries, step.position, rows, columns) : step.carries;
@@ -83,11 +97,15 @@ Packed factor_qr(const Items& items, const Elements& matrix, std::int64_t rows, 
     if (pivoting) values.carries.push_back(carries[1]);
     return values;
   };
-  std::vector<Elements> carries = {matrix};
+  std::vector<Elements> carries = {scaled};
   if (pivoting) carries.push_back(items.generate({columns}, [](const Point& p) { return convert(DType::i32, p[0]); }));
   const Items::Values values =
       items.loop({.name = "geqrf", .trip_count = std::min(rows, columns), .carries = carries}, step);
-  return {values.carries[0], values.outputs[0], values.carries.back()};
+  const Elements packed = items.generate({rows, columns}, [&](const Point& p) {
+    const Scalar value = p.read(values.carries[0], {p[0], p[1]});
+    return select(p[0] <= p[1], value * scale(p, true), value);
+  });
+  return {packed, values.outputs[0], values.carries.back()};
 }
 
 Elements reflection_product(const Items& items, const Packed& packed, std::int64_t rows, std::int64_t columns,

@@ -2,6 +2,7 @@
 // a routine is written once for every element type.
 #pragma once
 
+#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -159,6 +160,18 @@ inline Scalar operator/(const Scalar& a, const Scalar& b) {
 inline Scalar square(const Scalar& a) {
   const Scalar real = binary(Opcode::mul, a, a);
   return a.is_complex() ? multiply_add(a.imaginary_part(), a.imaginary_part(), real) : real;
+}
+/// A power of two by which numbers up to `largest` become neither too large nor too small to be squared and summed: 1
+/// for most; `inverse` gives its reciprocal.
+inline Scalar squaring_scale(const Scalar& largest, bool inverse = false) {
+  const int unit = largest.dtype() == DType::f32 ? 32 : 256;  // a quarter of the exponents of one sign
+  const auto power = [&](int quarters_of_units) {
+    return largest.number(std::ldexp(1.0, quarters_of_units * unit / 4));
+  };
+  const auto factor = [&](int quarters_of_units) { return power(inverse ? -quarters_of_units : quarters_of_units); };
+  const Scalar up = select(largest < power(-12), factor(14), factor(8));
+  const Scalar down = select(power(12) < largest, factor(-14), factor(-8));
+  return select(largest < power(-4), up, select(power(4) < largest, down, largest.number(1)));
 }
 /// LAPACK's cheap size: |re| + |im|.
 inline Scalar rough_size(const Scalar& a) {

@@ -293,8 +293,16 @@ void schur(Lowering& lowering, const Equation& equation) {
   const Operand operand(lowering, equation.inputs[0], 2);
   const Items& items = operand.items;
   const auto outputs = lowering.routine("schur", {{operand.array}}, [&]() -> std::vector<ArrayId> {
-    const Schur result = factor_schur(items, items.split(operand.array, operand.is_complex), operand.shape.back());
-    std::vector<ArrayId> results = {items.join(result.form, operand.is_complex)};
+    const std::int64_t n = operand.shape.back();
+    const Elements given = items.split(operand.array, operand.is_complex);
+    const Elements largest = largest_part(items, given, n, n);
+    const auto times_power = [&](const Elements& matrix, bool inverse) {
+      return items.generate({n, n}, [&](const Point& p) {
+        return p.read(matrix, {p[0], p[1]}) * squaring_scale(p.read(largest, {}), inverse);
+      });
+    };
+    const Schur result = factor_schur(items, times_power(given, false), n);
+    std::vector<ArrayId> results = {items.join(times_power(result.form, true), operand.is_complex)};
     if (equation.outputs.size() > 1) results.push_back(items.join(result.vectors, operand.is_complex));
     return results;
   });

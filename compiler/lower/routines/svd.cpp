@@ -54,17 +54,11 @@ Decomposed decompose(const Items& items, const Elements& matrix, std::int64_t ro
                      std::int64_t count) {
   // Scaled by a power of two, so that squares neither overflow nor vanish; NaN where an element is not finite.
   const Elements largest = largest_part(items, matrix, rows, n);
-  const double bound = items.dtype() == DType::f32 ? 0x1p+40 : 0x1p+300;
-  const auto scale = [&](const Point& p) {
-    const Scalar value = p.read(largest, {});
-    const Scalar up = select(value < p.number(1 / bound), p.number(1 / bound), p.number(1));
-    return select(p.number(bound) < value, p.number(bound), up);
-  };
   const auto finite = [&](const Point& p) {
     return p.read(largest, {}) < p.number(std::numeric_limits<double>::infinity());
   };
   const Elements scaled = items.generate({rows, n}, [&](const Point& p) {
-    const Scalar value = p.read(matrix, {p[0], p[1]}) / scale(p);
+    const Scalar value = p.read(matrix, {p[0], p[1]}) * squaring_scale(p.read(largest, {}));
     return select(finite(p), value, value.is_complex() ? complex(p.nan(), p.nan()) : p.nan());
   });
   const Elements identity = items.generate({n, n}, [&](const Point& p) {
@@ -80,7 +74,8 @@ Decomposed decompose(const Items& items, const Elements& matrix, std::int64_t ro
       items.sum({n}, {rows}, [&](const Point& p) { return square(p.read(rotated[0], {p[1], p[0]})); });
   const Elements norms = items.generate({n}, [&](const Point& p) { return sqrt(p.read(lengths, {p[0]})); });
   const std::vector<Elements> sorted = ordered(items, n, false, norms, {{rotated[0], rows}, {rotated[1], n}});
-  const Elements values = items.generate({n}, [&](const Point& p) { return p.read(sorted[0], {p[0]}) * scale(p); });
+  const Elements values = items.generate(
+      {n}, [&](const Point& p) { return p.read(sorted[0], {p[0]}) * squaring_scale(p.read(largest, {}), true); });
   // Orthogonal columns are Q times a real diagonal R. Q completes the basis, also where columns vanish.
   const Packed packed = factor_qr(items, sorted[1], rows, n, false);
   const Elements basis = reflection_product(items, packed, rows, count, n);
@@ -107,10 +102,7 @@ void svd(Lowering& lowering, const Equation& equation) {
   const std::int64_t tall = std::max(rows, columns);
   const std::int64_t n = std::min(rows, columns);
   const auto subset = equation.parameters.integers_or("subset_by_index", {0, n});
-  ir::MatrixRoutine known = operand.known(MatrixKind::svd);
-  known.full = full;
-  known.first = subset[0];
-  const auto outputs = lowering.routine("svd", known, {{operand.array}}, [&]() -> std::vector<ArrayId> {
+  const auto outputs = lowering.routine("svd", {{operand.array}}, [&]() -> std::vector<ArrayId> {
     const Elements whole = items.split(operand.array, operand.is_complex);
     const Elements matrix =
         wide ? items.generate({tall, n}, [&](const Point& p) { return conj(p.read(whole, {p[1], p[0]})); }) : whole;

@@ -40,10 +40,11 @@ def save(path, arrays, metadata):
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
-def case(name, function, *inputs, rtol=1e-6, partitionable=True):
+def case(name, function, *inputs, rtol=1e-6, partitionable=True, outputs=None):
+    """`outputs` are given where JAX's are not right."""
     with jax.threefry_partitionable(partitionable):
         text = str(jax.make_jaxpr(function)(*inputs))
-        outputs = jax.tree.leaves(jax.jit(function)(*inputs))
+        outputs = outputs or jax.tree.leaves(jax.jit(function)(*inputs))
     arrays = {f"in{i}": plain(value) for i, value in enumerate(inputs)}
     arrays |= {f"out{i}": plain(value) for i, value in enumerate(outputs)}
     metadata = {"rtol": repr(rtol), "threefry_partitionable": "true" if partitionable else "false"}
@@ -359,7 +360,23 @@ def shared_models():
                  uniform(33, steps, 5, dtype=dtype), rtol=rtol)
 
 
+def scaled_matrices():
+    """Factors of matrices whose elements are too small or too large to be squared."""
+    random = np.random.default_rng(1)  # of its own, so that the cases after these stay
+    for name, scale in (("small", 1e-25), ("large", 1e20)):
+        for n in (6, 70):  # generated loops; a library
+            a = jnp.asarray((random.normal(size=(n + 2, n)) * scale).astype(np.float32))
+            case(f"qr_of_{name}_{n}", lambda a: jnp.linalg.qr(a), a, rtol=1e-4)
+        a = jnp.asarray((random.normal(size=(6, 6)) * scale).astype(np.float32))
+        case(f"svd_of_{name}", lambda a: jnp.linalg.svd(a, compute_uv=False), a * np.float32(1e-10 if scale < 1 else 1),
+             rtol=1e-4)
+        symmetric = a + a.T  # real eigenvalues; JAX leaves them scaled
+        values = np.linalg.eigvalsh(np.asarray(symmetric, np.float64)).astype(np.float32)
+        case(f"eig_of_{name}", lambda a: jnp.sort(jnp.linalg.eigvals(a).real), symmetric, rtol=1e-4, outputs=[values])
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
-                  row_loops, joining, narrow_routines, prefixes, shared_models):
+                  row_loops, joining, narrow_routines, prefixes, shared_models,
+                  scaled_matrices):
         write()

@@ -82,8 +82,27 @@ class Reflections {
  private:
   // Replaces x by beta and v: (I - tau v v^H)^H x = beta e1, beta real, v[0] = 1. Returns tau; 0 where x has this form.
   static T reflect(T* x, std::int64_t count) {
-    RealOf<T> tail{};
-    for (std::int64_t i = 1; i < count; ++i) tail += square_of(x[i]);
+    using R = RealOf<T>;
+    using Limits = std::numeric_limits<R>;
+    constexpr R least = Limits::min() / (Limits::epsilon() * Limits::epsilon());
+    const R tail = tail_of(x, count);
+    const R sum = square_of(x[0]) + tail;
+    if (!(tail < least || sum > Limits::max())) return reflect(x, count, tail);
+    // Squares vanish or overflow, which they do not beside a power of two near the largest number.
+    R largest = 0;
+    for (std::int64_t i = 1; i < count; ++i) largest = std::max(largest, part_of(x[i]));
+    if (largest == 0) return reflect(x, count, tail);
+    largest = std::max(largest, part_of(x[0]));
+    if (!(largest <= Limits::max())) return reflect(x, count, tail);
+    const int exponent = std::clamp(-std::ilogb(largest), 2 - Limits::max_exponent, Limits::max_exponent - 2);
+    const R scale = std::ldexp(R{1}, exponent);
+    for (std::int64_t i = 0; i < count; ++i) x[i] *= scale;
+    const T tau = reflect(x, count, tail_of(x, count));
+    x[0] *= std::ldexp(R{1}, -exponent);
+    return tau;
+  }
+
+  static T reflect(T* x, std::int64_t count, RealOf<T> tail) {
     const T head = x[0];
     bool is_real = true;
     if constexpr (is_complex_number<T>) is_real = head.imag() == 0;
@@ -94,6 +113,20 @@ class Reflections {
     for (std::int64_t i = 1; i < count; ++i) x[i] = x[i] / divisor;
     x[0] = beta;
     return (beta - head) / beta;
+  }
+
+  static RealOf<T> tail_of(const T* x, std::int64_t count) {
+    RealOf<T> tail{};
+    for (std::int64_t i = 1; i < count; ++i) tail += square_of(x[i]);
+    return tail;
+  }
+
+  // The size of the larger part.
+  static RealOf<T> part_of(const T& value) {
+    if constexpr (is_complex_number<T>)
+      return std::max(std::abs(value.real()), std::abs(value.imag()));
+    else
+      return std::abs(value);
   }
 
   // target -= factor v v^H target.
