@@ -98,7 +98,6 @@ void ProgramEmitter::matrix(const ir::Routine& routine, const ir::RoutinePlan& p
   request.transpose = known.transpose ? 1 : 0;
   request.conjugate = known.conjugate ? 1 : 0;
   request.unit = known.unit ? 1 : 0;
-  request.full = known.full ? 1 : 0;
   request.first = known.first;
   request.rows = shape[rank - 2];
   request.columns = shape[rank - 1];
@@ -110,7 +109,6 @@ void ProgramEmitter::matrix(const ir::Routine& routine, const ir::RoutinePlan& p
   }
   if (known.kind == Kind::householder_product) request.count = extents(routine.inputs[1]).back();
   if (known.kind == Kind::eigh) request.count = extents(routine.outputs[1]).back();
-  if (known.kind == Kind::svd) request.count = result.back();
   request.parts = plan.parts;
   request.part_bytes = plan.part_bytes;
   const auto item_bytes = [&](ir::ArrayId array) {

@@ -302,39 +302,6 @@ TEST_P(LibraryMatrix, Eigh) {
   for (const Number& number : item(failed[0], 0, n, n).numbers) ASSERT_TRUE(std::isnan(number.real()));
 }
 
-TEST_P(LibraryMatrix, Svd) {
-  if (is_complex(dtype())) return;
-  const auto [of, rows, columns, count] = GetParam();
-  const std::size_t least = std::min(rows, columns);
-  for (const bool full : {false, true}) {
-    const std::size_t left_columns = full ? rows : least;
-    const std::size_t right_rows = full ? columns : least;
-    std::vector<Matrix> items = make([&] { return random_matrix(GetParam().rows, GetParam().columns); });
-    for (std::size_t j = 0; j < columns; ++j) items[0](0, j) = items[0](1, j);  // less than full rank
-    const std::string text = fmt::format(
-        "{{ lambda ; a:{}. let b:{} c:{} d:{} = svd[algorithm=None compute_uv=True full_matrices={} "
-        "subset_by_index=None] a in (b, c, d) }}",
-        type(rows, columns), vector_type(least, dtype()), type(rows, left_columns), type(right_rows, columns),
-        full ? "True" : "False");
-    const auto results = run(text, {pack(items)});
-    for (std::size_t k = 0; k < items.size(); ++k) {
-      const Matrix values = item(results[0], k, 1, least);
-      const Matrix left = item(results[1], k, rows, left_columns);
-      const Matrix right = item(results[2], k, right_rows, columns);
-      Matrix scaled{rows, right_rows};
-      for (std::size_t i = 0; i < rows; ++i)
-        for (std::size_t j = 0; j < least; ++j) scaled(i, j) = left(i, j) * values(0, j);
-      for (std::size_t j = 1; j < least; ++j) EXPECT_GE(values(0, j - 1).real(), values(0, j).real());
-      expect_equal(scaled * right, items[k]);
-      expect_equal(adjoint(left) * left, identity(left_columns));
-      expect_equal(right * adjoint(right), identity(right_rows));
-    }
-    items[0](3, 2) = std::numeric_limits<double>::quiet_NaN();
-    const auto failed = run(text, {pack(items)});
-    for (const Number& number : item(failed[0], 0, 1, least).numbers) ASSERT_TRUE(std::isnan(number.real()));
-  }
-}
-
 const Row rows[] = {
     {DType::f32, 64, 64, 3},  {DType::f32, 67, 67, 1},  {DType::f32, 131, 131, 1}, {DType::f32, 110, 70, 9},
     {DType::f64, 64, 71, 20}, {DType::f64, 65, 65, 2},  {DType::f64, 200, 150, 1}, {DType::f64, 66, 140, 1},

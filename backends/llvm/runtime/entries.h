@@ -58,7 +58,6 @@ struct MatrixRequest {
   std::int64_t transpose;
   std::int64_t conjugate;
   std::int64_t unit;
-  std::int64_t full;   ///< all singular vectors, also of values that there are not
   std::int64_t first;  ///< of the values that are wanted
   std::int64_t items;
   std::int64_t rows;  ///< of the first input

@@ -18,7 +18,5 @@ void qr(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& t
 /// Of real matrices.
 template <typename R>
 void eigh(const MatrixRequest& request, const MatrixItem& item);
-template <typename R>
-void svd(const MatrixRequest& request, const MatrixItem& item);
 
 }  // namespace jaxc::cpu::JAXC_DENSE_TARGET

@@ -27,9 +27,6 @@ void run(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& 
     case Kind::eigh:
       if constexpr (!is_complex_number<T>) eigh<T>(request, item);
       return;
-    case Kind::svd:
-      if constexpr (!is_complex_number<T>) svd<T>(request, item);
-      return;
   }
 }
 
