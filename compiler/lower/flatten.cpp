@@ -2,13 +2,14 @@
 #include "compiler/lower/flatten.h"
 
 #include <algorithm>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "compiler/lower/copies.h"
 #include "compiler/lower/renumber.h"
 #include "compiler/plan/independent_axes.h"
-#include "ir/affine.h"
 #include "ir/region_builder.h"
 
 namespace jaxc::compiler {
@@ -27,16 +28,6 @@ constexpr std::int64_t longest_row = 15;    ///< elements that do not fill a vec
 constexpr std::int64_t least_bytes = 4096;  ///< of arrays that do not live in registers
 
 using Arrays = std::unordered_set<ArrayId>;
-
-/// Whether the indices are the nest's own axes, in their order.
-bool is_point(const Nest& nest, const std::vector<Index>& indices) {
-  if (indices.size() != nest.axes.size()) return false;
-  for (std::size_t k = 0; k < indices.size(); ++k) {
-    const std::optional<ir::Affine> form = ir::affine(indices[k], nest.body, nest.axes.size());
-    if (!form || form->identity() != static_cast<int>(k)) return false;
-  }
-  return true;
-}
 
 bool is_elementwise(const Nest& nest) {
   return !nest.reduction && std::all_of(nest.axes.begin(), nest.axes.end(), [](const ir::Axis& axis) {
@@ -96,14 +87,12 @@ class Flattening {
     for (Node& node : block.nodes) {
       auto* nest = std::get_if<Nest>(&node.kind);
       if (nest != nullptr && is_elementwise(*nest)) {
-        const ScalarOp& value = nest->body.ops[nest->body.results[0]];
-        const bool copies = nest->outputs.size() == 1 && value.opcode == Opcode::read && value.arguments.empty() &&
-                            is_point(*nest, value.indices) && shape(value.array) == shape(nest->outputs[0].result) &&
-                            bytes(value.array) >= least_bytes;
-        if (const auto maker = makers.find(value.array); copies && maker != makers.end()) {
+        const std::optional<ArrayId> source = copied_array(program_, *nest);
+        const auto maker = source && bytes(*source) >= least_bytes ? makers.find(*source) : makers.end();
+        if (maker != makers.end()) {
           auto& made = std::get<Nest>(kept[maker->second].kind);
           const auto output = std::find_if(made.outputs.begin(), made.outputs.end(),
-                                           [&](const ir::NestOutput& each) { return each.result == value.array; });
+                                           [&](const ir::NestOutput& each) { return each.result == *source; });
           made.body.results.push_back(made.body.results[static_cast<std::size_t>(output - made.outputs.begin())]);
           ir::NestOutput twin = *output;
           twin.result = nest->outputs[0].result;

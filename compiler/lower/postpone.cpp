@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "compiler/lower/copies.h"
 #include "compiler/lower/renumber.h"
 #include "compiler/plan/independent_axes.h"
 #include "compiler/scalar/library.h"
@@ -138,27 +139,6 @@ class LoopPostponement {
     return std::any_of(read.begin(), read.end(), [&](ArrayId array) { return made_by_moved(array); });
   }
 
-  /// The array that a nest copies element by element.
-  static std::optional<ArrayId> copied(const Node& node) {
-    const auto* nest = std::get_if<Nest>(&node.kind);
-    if (nest == nullptr || nest->reduction || nest->outputs.size() != 1 || nest->outputs[0].base) return std::nullopt;
-    const ScalarOp& value = nest->body.ops[nest->body.results[0]];
-    const auto is_point = [&](const std::vector<Index>& indices) {
-      if (indices.size() != nest->axes.size()) return false;
-      for (std::size_t k = 0; k < indices.size(); ++k) {
-        if (indices[k].offset != 0 || indices[k].terms.size() != 1 || indices[k].terms[0].coefficient != 1)
-          return false;
-        const ScalarOp& op = nest->body.ops[indices[k].terms[0].op];
-        if (op.opcode != Opcode::axis || op.immediate != k) return false;
-      }
-      return true;
-    };
-    if (value.opcode != Opcode::read || !value.arguments.empty() || !is_point(value.indices) ||
-        !is_point(nest->outputs[0].indices))
-      return std::nullopt;
-    return value.array;
-  }
-
   /// Arrays outside that hold a body's array for all steps already.
   void find_known() {
     for (const ir::StackedInput& input : loop_.inputs)
@@ -167,7 +147,8 @@ class LoopPostponement {
       if (output.axis != 0) continue;
       all_steps_.emplace(output.value, output.result);
       if (const auto maker = maker_.find(output.value); maker != maker_.end() && !moved_[maker->second])
-        if (const auto source = copied(nodes_[maker->second])) all_steps_.emplace(*source, output.result);
+        if (const auto* nest = std::get_if<Nest>(&nodes_[maker->second].kind))
+          if (const auto source = copied_array(program_, *nest)) all_steps_.emplace(*source, output.result);
     }
   }
 
