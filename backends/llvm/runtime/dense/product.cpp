@@ -1,46 +1,14 @@
-// Multiplies tiles of packed operands in registers: panels of both lie in the caches in the order they are read in.
+// Multiplies packed operands in parts that all threads share.
 #include "backends/llvm/runtime/dense/product.h"
 
 #include <algorithm>
 
-#include "jaxc/types.h"
+#include "backends/llvm/runtime/dense/product_pack.h"
+#include "backends/llvm/runtime/dense/product_tile.h"
 
 namespace jaxc::cpu::JAXC_DENSE_TARGET {
 
 namespace {
-
-// The registers decide how large a tile is: one vector is a row's element for all lanes, `tile_vectors` are the row of
-// the right factor, and the others are sums.
-constexpr int tile_rows = vector_registers == 32 ? 12 : 6;
-constexpr int tile_vectors = 2;
-
-template <typename R>
-struct Tile {
-  using Vector = VectorOf<R>;
-  using Loose [[gnu::vector_size(vector_bytes), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
-  static constexpr std::int64_t lanes = vector_bytes / static_cast<std::int64_t>(sizeof(R));
-  static constexpr std::int64_t columns = tile_vectors * lanes;
-
-  // result (rows `stride` apart) = or += the product of a column panel and a row panel of `depth`.
-  static void multiply(std::int64_t depth, const R* left, const R* right, R* result, std::int64_t stride, bool add) {
-    Vector sums[tile_rows][tile_vectors];
-    unrolled<tile_rows>([&](auto i) { unrolled<tile_vectors>([&](auto j) { sums[i][j] = Vector{}; }); });
-    for (std::int64_t k = 0; k < depth; ++k, left += tile_rows, right += columns) {
-      Vector row[tile_vectors];
-      unrolled<tile_vectors>([&](auto j) { row[j] = *reinterpret_cast<const Vector*>(right + j * lanes); });
-      unrolled<tile_rows>([&](auto i) {
-        const Vector element = left[i] - Vector{};
-        unrolled<tile_vectors>([&](auto j) { sums[i][j] = element * row[j] + sums[i][j]; });
-      });
-    }
-    unrolled<tile_rows>([&](auto i) {
-      unrolled<tile_vectors>([&](auto j) {
-        auto* target = reinterpret_cast<Loose*>(result + i * stride + j * lanes);
-        *target = add ? *target + sums[i][j] : sums[i][j];
-      });
-    });
-  }
-};
 
 // Positions of the folded axis that are packed together: a panel of the right factor fits the first cache.
 constexpr std::int64_t panel_depth = 256;
@@ -50,45 +18,6 @@ constexpr std::int64_t part_columns = 256;
 
 std::int64_t panels(std::int64_t extent, std::int64_t width) {
   return (extent + width - 1) / width;
-}
-
-/// Four rows of four numbers, transposed in registers.
-template <typename R>
-void transpose_four(const R* source, std::int64_t stride, R sign, R* target, std::int64_t target_stride) {
-  using Four [[gnu::vector_size(4 * sizeof(R))]] = R;
-  using Loose [[gnu::vector_size(4 * sizeof(R)), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
-  Four rows[4];
-  unrolled<4>([&](auto number) { rows[number] = *reinterpret_cast<const Loose*>(source + number * stride) * sign; });
-  const Four first = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
-  const Four second = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
-  const Four third = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
-  const Four fourth = __builtin_shufflevector(rows[2], rows[3], 2, 6, 3, 7);
-  const auto store = [&](std::int64_t number, const Four& value) {
-    *reinterpret_cast<Loose*>(target + number * target_stride) = value;
-  };
-  store(0, __builtin_shufflevector(first, second, 0, 1, 4, 5));
-  store(1, __builtin_shufflevector(first, second, 2, 3, 6, 7));
-  store(2, __builtin_shufflevector(third, fourth, 0, 1, 4, 5));
-  store(3, __builtin_shufflevector(third, fourth, 2, 3, 6, 7));
-}
-
-/// `width` rows of the source, at most, as a panel whose columns follow each other; missing rows are 0.
-template <std::int64_t width, typename R>
-void pack(const Matrix<const R>& source, bool negate, R* panel) {
-  const R sign = negate ? -1 : 1;
-  const R* const from = source.data;
-  if (source.rows == width && source.row_stride == 1) {
-    for (std::int64_t k = 0; k < source.columns; ++k)
-      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * from[k * source.column_stride + i];
-    return;
-  }
-  std::int64_t done = 0;
-  if (source.rows == width && source.column_stride == 1 && width % 4 == 0)
-    for (; done + 4 <= source.columns; done += 4)
-      for (std::int64_t i = 0; i < width; i += 4)
-        transpose_four(from + i * source.row_stride + done, source.row_stride, sign, panel + done * width + i, width);
-  for (std::int64_t k = done; k < source.columns; ++k)
-    for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = i < source.rows ? sign * source(i, k) : R{};
 }
 
 template <typename R>
@@ -214,6 +143,8 @@ void multiply_blocks(const DenseTeam& team, const Matrix<const R>& left, const M
   }
 }
 
+}  // namespace
+
 template <typename R>
 void multiply_real(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right,
                    const Matrix<R>& result, bool add, bool negate, void* memory, std::int64_t bytes) {
@@ -224,6 +155,13 @@ void multiply_real(const DenseTeam& team, const Matrix<const R>& left, const Mat
   else
     multiply_blocks<R>(team, left, right, result, add, negate, memory, bytes);
 }
+
+template void multiply_real(const DenseTeam&, const Matrix<const float>&, const Matrix<const float>&,
+                            const Matrix<float>&, bool, bool, void*, std::int64_t);
+template void multiply_real(const DenseTeam&, const Matrix<const double>&, const Matrix<const double>&,
+                            const Matrix<double>&, bool, bool, void*, std::int64_t);
+
+namespace {
 
 template <typename R>
 bool is_nothing(const Matrix<R>& matrix) {
@@ -280,54 +218,5 @@ template void multiply(const DenseTeam&, const Matrix<const std::complex<float>>
 template void multiply(const DenseTeam&, const Matrix<const std::complex<double>>&,
                        const Matrix<const std::complex<double>>&, const Matrix<std::complex<double>>&, Update, void*,
                        std::int64_t, bool);
-
-namespace {
-
-template <typename R>
-void product_of(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
-                const DenseTeam& team) {
-  std::int64_t items = 1;
-  for (const ProductRequest::Axis& axis : request.batch) items *= axis.extent;
-  const auto& [rows, columns, folded] = request.axes;
-  for (std::int64_t item = 0; item < items; ++item) {
-    std::int64_t offsets[3] = {request.left_offset, request.right_offset, request.result_offset};
-    std::int64_t rest = item;
-    for (const ProductRequest::Axis& axis : request.batch) {
-      const std::int64_t position = rest % axis.extent;
-      rest /= axis.extent;
-      offsets[0] += position * axis.left;
-      offsets[1] += position * axis.right;
-      offsets[2] += position * axis.result;
-    }
-    const auto run = [&](std::int64_t left_part, std::int64_t right_part, bool add, bool negate) {
-      const Matrix<const R> a{static_cast<const R*>(left) + offsets[0] + left_part * request.left_part, rows.extent,
-                              folded.extent, rows.left, folded.left};
-      const Matrix<const R> b{static_cast<const R*>(right) + offsets[1] + right_part * request.right_part,
-                              folded.extent, columns.extent, folded.right, columns.right};
-      const Matrix<R> c{static_cast<R*>(result) + offsets[2] + (left_part ^ right_part) * request.result_part,
-                        rows.extent, columns.extent, rows.result, columns.result};
-      multiply_real(team, a, b, c, add, negate, memory, request.bytes);
-    };
-    run(0, 0, false, false);
-    if (request.result_part == 0) continue;
-    run(1, 1, true, true);
-    run(0, 1, false, false);
-    run(1, 0, true, false);
-  }
-}
-
-}  // namespace
-
-void product(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
-             const DenseTeam& team) {
-  switch (static_cast<DType>(request.dtype)) {
-    case DType::f32:
-      return product_of<float>(request, left, right, result, memory, team);
-    case DType::f64:
-      return product_of<double>(request, left, right, result, memory, team);
-    default:
-      return;
-  }
-}
 
 }  // namespace jaxc::cpu::JAXC_DENSE_TARGET

@@ -13,6 +13,11 @@ template <typename T>
 void multiply(const DenseTeam& team, const Matrix<const T>& left, const Matrix<const T>& right, const Matrix<T>& result,
               Update update, void* memory, std::int64_t bytes, bool conjugate = false);
 
+/// The same of real numbers; `negate` changes the product's sign.
+template <typename R>
+void multiply_real(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right,
+                   const Matrix<R>& result, bool add, bool negate, void* memory, std::int64_t bytes);
+
 void product(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
              const DenseTeam& team);
 
