@@ -67,8 +67,11 @@ Elements solve(const Items& items, const std::vector<Elements>& diagonals, const
                                             .carries = {fill({}, 1), fill({}, 0), fill({count}, 0)},
                                             .inputs = {diagonals[0], diagonals[1], diagonals[2], right_side}},
                                            sweep);
-  const Elements last = items.generate(
-      {count}, [&](const Point& p) { return p.read(forward.carries[2], {p[0]}) / p.read(forward.carries[0], {}); });
+  // A pivot that is zero makes its row's factor 0 / 0, and so every result NaN, as JAX's are; the last has no factor.
+  const Elements last = items.generate({count}, [&](const Point& p) {
+    const Scalar pivot = p.read(forward.carries[0], {});
+    return select(is_zero(pivot), pivot, p.read(forward.carries[2], {p[0]})) / pivot;
+  });
   // The rows that the sweep left are one behind: with x_i and x_(i + 1), row i gives x_(i - 1).
   return items
       .loop({.name = "tridiagonal_solve",
