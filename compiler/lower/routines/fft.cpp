@@ -1,9 +1,11 @@
 // Fourier transforms by Stockham's mixed-radix stages, each one nest; lengths with a large prime factor by
 // Bluestein's convolution with a chirp.
+#include <array>
 #include <bit>
 #include <complex>
 #include <numbers>
 
+#include "compiler/lower/routines/fft_tables.h"
 #include "compiler/lower/routines/items.h"
 #include "compiler/lower/routines/routines.h"
 #include "ir/prims/parameters.h"
@@ -12,44 +14,8 @@ namespace jaxc::compiler::lowering {
 
 namespace {
 
-using Complex = std::complex<long double>;
-
 constexpr std::int64_t largest_radix = 50;  ///< a larger prime factor is left to Bluestein
 constexpr std::int64_t unrolled_radix = 8;  ///< sums of at most so many terms are written out
-
-// std::complex's own product looks after infinities.
-Complex product(const Complex& a, const Complex& b) {
-  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
-}
-
-// exp(2 pi i number / n), with the angle reduced exactly.
-Complex root_of_unity(std::int64_t number, std::int64_t n) {
-  const auto turn = static_cast<long double>(((number % n) + n) % n) / static_cast<long double>(n);
-  return std::polar(1.0L, 2 * std::numbers::pi_v<long double> * turn);
-}
-
-// All roots of unity of order n, each a product of two of few.
-class Roots {
- public:
-  explicit Roots(std::int64_t n) : n_(n), step_(1) {
-    while (step_ * step_ < n) step_ *= 2;
-    for (std::int64_t k = 0; k < step_; ++k) fine_.push_back(root_of_unity(k, n));
-    for (std::int64_t k = 0; k < n; k += step_) coarse_.push_back(root_of_unity(k, n));
-  }
-
-  /// exp(2 pi i number / n)
-  Complex operator()(std::int64_t number) const {
-    const std::int64_t reduced = ((number % n_) + n_) % n_;
-    return product(coarse_[static_cast<std::size_t>(reduced / step_)],
-                   fine_[static_cast<std::size_t>(reduced % step_)]);
-  }
-
- private:
-  std::int64_t n_;
-  std::int64_t step_;
-  std::vector<Complex> fine_;
-  std::vector<Complex> coarse_;
-};
 
 // Radices whose product is n: first a sixteen where the elements of a line are neighbours, since its results fill
 // vectors, then eights, the rest of a power of two, and primes in ascending order.
@@ -68,36 +34,6 @@ std::vector<std::int64_t> radices(std::int64_t n, bool neighbours) {
     while (take(factor)) continue;
   if (n > 1) factors.push_back(n);
   return factors;
-}
-
-// The transform of `count` numbers, a power of two, each `stride` after the last. roots[k] = exp(-2 pi i k / n), where
-// n = count * stride.
-void transform(const Complex* values, std::size_t stride, std::size_t count, const std::vector<Complex>& roots,
-               Complex* result) {
-  if (count == 1) {
-    *result = *values;
-    return;
-  }
-  const std::size_t half = count / 2;
-  transform(values, 2 * stride, half, roots, result);
-  transform(values + stride, 2 * stride, half, roots, result + half);
-  for (std::size_t k = 0; k < half; ++k) {
-    const Complex even = result[k];
-    const Complex turned = product(roots[k * stride], result[k + half]);
-    result[k] = even + turned;
-    result[k + half] = even - turned;
-  }
-}
-
-// The transform of a power of two of numbers.
-std::vector<Complex> transformed(const std::vector<Complex>& values) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  const Roots all(count);
-  std::vector<Complex> roots;
-  for (std::int64_t k = 0; k < count / 2; ++k) roots.push_back(all(-k));
-  std::vector<Complex> result(values.size());
-  transform(values.data(), 1, values.size(), roots, result.data());
-  return result;
 }
 
 // Transforms lines of `n` elements, along the second axis of [outer, n, inner].
@@ -127,18 +63,20 @@ class Lines {
       };
       return complex(part(spectrum.real, first.real_part()), part(*spectrum.imaginary, first.imaginary_part()));
     });
-    const Elements turn = turns(half + 1, n, -1);
+    const Elements turn = array(turns(dtype_, half + 1, n, -1));
     return items_.generate({half + 1, 1}, [&](const Point& p) {
       const Scalar value = p.read(round, {p[0], 0});
       const Scalar mirrored = conj(p.read(round, {at(p[0].real, -1, half), 0}));
-      return value + mirrored + entry(p, turn, {at(p[0].real)}) * quarter_turn(mirrored - value);
+      const Scalar result = value + mirrored + entry(p, turn, {at(p[0].real)}) * quarter_turn(mirrored - value);
+      const Scalar is_end = is_zero(p[0]) | equal(p[0], p.integer(half));
+      return complex(result.real_part(), select(is_end, p.number(0), result.imaginary_part()));
     });
   }
 
   // The inverse of transform_real, times 1 / n: the parts of the result of z are the even and the odd numbers.
   Elements transform_to_real(const Elements& spectrum, std::int64_t n) const {
     const std::int64_t half = n / 2;
-    const Elements turn = turns(half, n, 1);
+    const Elements turn = array(turns(dtype_, half, n, 1));
     const Elements folded = items_.generate({half, 1}, [&](const Point& p) {
       const auto real_at_ends = [&](const Scalar& value) {
         return complex(value.real_part(), select(is_zero(p[0]), p.number(0), value.imaginary_part()));
@@ -169,26 +107,8 @@ class Lines {
   }
 
  private:
-  Elements table(const Shape& shape, const std::vector<Complex>& values) const {
-    std::vector<double> real;
-    std::vector<double> imaginary;
-    for (const Complex& value : values) {
-      real.push_back(static_cast<double>(value.real()));
-      imaginary.push_back(static_cast<double>(value.imag()));
-    }
-    const auto array = [&](const std::vector<double>& numbers) {
-      if (dtype_ == DType::f64) return lowering_.table(Array::of<double>(shape, numbers));
-      return lowering_.table(Array::of<float>(shape, std::vector<float>(numbers.begin(), numbers.end())));
-    };
-    return {array(real), array(imaginary)};
-  }
-
-  // exp(sign 2 pi i k / n) for k below `count`.
-  Elements turns(std::int64_t count, std::int64_t n, int sign) const {
-    const Roots roots(n);
-    std::vector<Complex> values;
-    for (std::int64_t k = 0; k < count; ++k) values.push_back(roots(sign * k));
-    return table({count}, values);
+  Elements array(ComplexTable table) const {
+    return {lowering_.table(std::move(table.real)), lowering_.table(std::move(table.imaginary))};
   }
 
   static Scalar quarter_turn(const Scalar& value) { return complex(-value.imaginary_part(), value.real_part()); }
@@ -209,13 +129,7 @@ class Lines {
       return p.read(source, {std::move(place), p[3]});
     };
     std::optional<Elements> twiddle;
-    if (groups > 1 || factor != 1) {
-      const Roots turns(length);
-      std::vector<Complex> twiddles;
-      for (std::int64_t k = 0; k < radix; ++k)
-        for (std::int64_t p = 0; p < groups; ++p) twiddles.push_back(factor * turns(sign * p * k));
-      twiddle = table({radix, groups}, twiddles);
-    }
+    if (groups > 1 || factor != 1) twiddle = array(powers_of_turns(dtype_, radix, groups, length, sign, factor));
     const auto turned = [&](const Point& p, const Scalar& sum) {
       if (!twiddle) return sum;
       const Scalar result = entry(p, *twiddle, {at(p[1].real), at(p[0].real)}) * sum;
@@ -229,10 +143,7 @@ class Lines {
         for (std::int64_t j = 0; j < radix; ++j) terms.push_back(term(p, fixed(j * step)));
         return turned(p, butterfly(p, terms, sign));
       }));
-    std::vector<Complex> powers;
-    for (std::int64_t k = 0; k < radix; ++k)
-      for (std::int64_t j = 0; j < radix; ++j) powers.push_back(root_of_unity(sign * j * k, radix));
-    const Elements root = table({radix, radix}, powers);
+    const Elements root = array(powers_of_turns(dtype_, radix, radix, radix, sign, 1));
     if (radix <= unrolled_radix) {
       return whole(length * stride, items_.generate(shape, [&](const Point& p) {
         Scalar sum = term(p, fixed(0));
@@ -265,7 +176,7 @@ class Lines {
     return select(bit(half), even - odd, even + odd);
   }
 
-  static Scalar turn(const Scalar& value, const Complex& root) {
+  static Scalar turn(const Scalar& value, const std::complex<long double>& root) {
     const Scalar rotated = quarter_turn(value);
     if (std::abs(root.real()) < 1e-15L) return root.imag() > 0 ? rotated : -rotated;
     const Scalar cosine = value.number(static_cast<double>(root.real()));
@@ -283,18 +194,9 @@ class Lines {
   // j k = (j^2 + k^2 - (k - j)^2) / 2 makes the transform a convolution with c[k] = exp(-sign pi i k^2 / n).
   Elements bluestein(const Elements& lines, std::int64_t n, int sign, long double factor) const {
     const auto padded = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(2 * n - 1)));
-    const Roots roots(2 * n);
-    std::vector<Complex> chirp;
-    std::vector<Complex> kernel(static_cast<std::size_t>(padded));
-    for (std::int64_t k = 0; k < n; ++k) {
-      const auto squared = static_cast<std::int64_t>(static_cast<unsigned __int128>(k) * static_cast<std::uint64_t>(k) %
-                                                     static_cast<std::uint64_t>(2 * n));
-      chirp.push_back(roots(sign * squared));
-      kernel[static_cast<std::size_t>(k)] = std::conj(chirp.back()) * factor;
-      kernel[static_cast<std::size_t>((padded - k) % padded)] = kernel[static_cast<std::size_t>(k)];
-    }
-    const Elements chirps = table({n}, chirp);
-    const Elements spectrum = table({padded}, transformed(kernel));
+    ChirpTables tables = chirp_tables(dtype_, n, padded, sign, factor);
+    const Elements chirps = array(std::move(tables.chirp));
+    const Elements spectrum = array(std::move(tables.spectrum));
     const Elements signal = items_.generate({padded, inner_}, [&](const Point& p) {
       const Scalar inside = min(p[0], p.integer(n - 1));
       const Scalar value = p.read(lines, {inside, p[1]}) * entry(p, chirps, {at(inside.real)});
@@ -371,7 +273,10 @@ void fft(Lowering& lowering, const Equation& equation) {
       values = lines.transform(values, n, inverse ? 1 : -1, inverse ? 1 / static_cast<long double>(n) : 1.0L);
       if (kind == Kind::real_forward && axis == last && n > 1) {
         const Elements all = values;
-        values = lines.items().generate({n / 2 + 1, 1}, [&](const Point& p) { return p.read(all, {p[0], 0}); });
+        values = lines.items().generate({n / 2 + 1, 1}, [&](const Point& p) {
+          const Scalar value = p.read(all, {p[0], 0});
+          return complex(value.real_part(), select(is_zero(p[0]), p.number(0), value.imaginary_part()));
+        });
       }
     };
     if (kind == Kind::real_forward) transform(last);
