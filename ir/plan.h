@@ -68,16 +68,24 @@ struct AxisSchedule {
   int width = 1;
 };
 
-/// A nest that a library runs: for each point of the batch, result[m, n] = sum over k of left[m, k] right[k, n].
+/// A nest that a library runs: for each point of the batch, result[m, n] = sum over k of left[m, k] right[k, n], where
+/// m, n and k run over any number of axes. An element of the bounded operand is 0 where a coordinate, which is
+/// bounds[d].origin + the sum of axis.coordinates[d] * position, is not within [0, bounds[d].limit).
 struct ProductPlan {
-  /// Elements of the three arrays from one position to the next.
+  static constexpr std::size_t most_axes = 6;  ///< in a group
+  static constexpr std::size_t most_bounds = 3;
   struct Axis {
     std::int64_t extent = 1;
-    std::int64_t left = 0;
+    std::int64_t left = 0;  ///< elements of the three arrays from one position to the next
     std::int64_t right = 0;
     std::int64_t result = 0;
+    std::array<std::int64_t, most_bounds> coordinates = {};
   };
-  static constexpr std::size_t batch_axes = 4;
+  struct Bound {
+    std::int64_t origin = 0;
+    std::int64_t limit = 0;
+    std::int64_t stride = 0;  ///< elements of the bounded operand from one coordinate to the next
+  };
   std::string reason;        ///< why a library
   DType dtype = DType::f32;  ///< f32 or f64
   ArrayId left = 0;
@@ -85,9 +93,14 @@ struct ProductPlan {
   ArrayId result = 0;
   std::array<std::int64_t, 3> offsets = {};  ///< of the first elements of left, right and result
   std::array<std::int64_t, 3> parts = {};    ///< elements from real to imaginary parts; 0 for real numbers
-  std::array<Axis, 3> axes;                  ///< m, n and k
-  std::array<Axis, batch_axes> batch;        ///< any order; those that are not needed have one position
-  std::int64_t workspace = 0;                ///< the library's memory: `bytes` at this byte of the scratch arena
+  std::vector<Axis> rows;                    ///< m; of each group, the last one moves fastest
+  std::vector<Axis> columns;                 ///< n
+  std::vector<Axis> folded;                  ///< k
+  std::vector<Axis> batch;
+  std::vector<Bound> bounds;
+  bool bounds_right = false;   ///< of the right operand, not the left one
+  std::int64_t workspace = 0;  ///< the library's memory, at this byte of the scratch arena
+  std::int64_t runs = 1;       ///< of the batch that are multiplied at one time, with `bytes` each
   std::int64_t bytes = 0;
 };
 

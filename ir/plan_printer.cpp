@@ -104,8 +104,8 @@ std::string text(const NestPlan& nest) {
     if (schedule.width != 1) result += fmt::format(" {}", schedule.width);
   }
   if (nest.product)
-    return fmt::format("library ({}); {} bytes at scratch {}", nest.product->reason, nest.product->bytes,
-                       nest.product->workspace);
+    return fmt::format("library ({}); {} bytes at scratch {}", nest.product->reason,
+                       nest.product->runs * nest.product->bytes, nest.product->workspace);
   if (nest.split) result += fmt::format("; {} split by {}", nest.split->axis, nest.split->positions);
   return result.empty() ? "one point" : result;
 }

@@ -105,23 +105,41 @@ class PlanVerifier {
 
   void product(const ProductPlan& product, const Node& node) const {
     require(loops_.empty(), node, "a library stands in for products outside loops");
-    require(product.workspace >= 0 && product.workspace % 64 == 0 &&
-                product.workspace + product.bytes <= plan_.scratch_bytes,
+    require(product.workspace >= 0 && product.workspace % 64 == 0 && product.runs >= 1 &&
+                (product.runs == 1 || product.bytes % 64 == 0) &&
+                product.workspace + product.runs * product.bytes <= plan_.scratch_bytes,
             node, "a library's memory lies aligned within the arena");
+    require(product.bounds.size() <= ProductPlan::most_bounds, node, "a library knows few bounds");
     const std::array<ArrayId, 3> arrays = {product.left, product.right, product.result};
     for (std::size_t k = 0; k < arrays.size(); ++k) {
       require(is_dense(program_, plan_, arrays[k]), node, "a library's arrays lie dense in memory");
+      std::int64_t first = product.offsets[k];
       std::int64_t last = product.offsets[k] + product.parts[k];
-      const auto extend = [&](const ProductPlan::Axis& axis) {
-        const std::int64_t stride = k == 0 ? axis.left : k == 1 ? axis.right : axis.result;
-        require(axis.extent >= 1 && stride >= 0, node, "a library walks forwards");
-        last += (axis.extent - 1) * stride;
+      const auto extend = [&](std::int64_t extent, std::int64_t stride) {
+        (stride < 0 ? first : last) += (extent - 1) * stride;
       };
-      for (const ProductPlan::Axis& axis : product.axes) extend(axis);
-      for (const ProductPlan::Axis& axis : product.batch) extend(axis);
-      require(
-          product.offsets[k] >= 0 && product.parts[k] >= 0 && last < element_count(program_.arrays[arrays[k]].shape),
-          node, "a library stays within its arrays");
+      const bool is_bounded = k == (product.bounds_right ? 1 : 0);
+      if (is_bounded)
+        for (const ProductPlan::Bound& bound : product.bounds) {
+          first -= bound.stride * bound.origin;
+          last -= bound.stride * bound.origin;
+          extend(bound.limit, bound.stride);
+        }
+      for (const auto* axes : {&product.rows, &product.columns, &product.folded, &product.batch}) {
+        require(axes->size() <= ProductPlan::most_axes, node, "a library knows few axes");
+        for (const ProductPlan::Axis& axis : *axes) {
+          require(axis.extent >= 1, node, "a library's axes have positions");
+          std::int64_t stride = k == 0 ? axis.left : k == 1 ? axis.right : axis.result;
+          if (is_bounded)
+            for (std::size_t d = 0; d < product.bounds.size(); ++d) {
+              require(axis.coordinates[d] >= 0, node, "coordinates grow along axes");
+              stride -= product.bounds[d].stride * axis.coordinates[d];
+            }
+          extend(axis.extent, stride);
+        }
+      }
+      require(first >= 0 && product.parts[k] >= 0 && last < element_count(program_.arrays[arrays[k]].shape), node,
+              "a library stays within its arrays");
     }
   }
 

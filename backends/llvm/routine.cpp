@@ -61,20 +61,33 @@ void ProgramEmitter::sort(const ir::Routine& routine, const ir::RoutinePlan& pla
 }
 
 void ProgramEmitter::product(const ir::ProductPlan& plan) {
-  const auto axis = [](const ir::ProductPlan::Axis& from) {
-    return ProductRequest::Axis{from.extent, from.left, from.right, from.result};
-  };
+  static_assert(ProductRequest::most_axes == ir::ProductPlan::most_axes);
+  static_assert(ProductRequest::most_bounds == ir::ProductPlan::most_bounds);
+  const auto count = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
   ProductRequest request{};
   request.dtype = static_cast<std::int64_t>(plan.dtype);
-  request.bytes = plan.bytes;
   request.left_offset = plan.offsets[0];
   request.right_offset = plan.offsets[1];
   request.result_offset = plan.offsets[2];
   request.left_part = plan.parts[0];
   request.right_part = plan.parts[1];
   request.result_part = plan.parts[2];
-  std::transform(plan.axes.begin(), plan.axes.end(), request.axes.begin(), axis);
-  std::transform(plan.batch.begin(), plan.batch.end(), request.batch.begin(), axis);
+  request.rows = count(plan.rows);
+  request.columns = count(plan.columns);
+  request.folded = count(plan.folded);
+  request.batch = count(plan.batch);
+  request.bounds = count(plan.bounds);
+  request.bounds_right = plan.bounds_right ? 1 : 0;
+  for (std::size_t k = 0; k < plan.bounds.size(); ++k) {
+    request.origin[k] = plan.bounds[k].origin;
+    request.limits[k] = plan.bounds[k].limit;
+  }
+  request.runs = plan.runs;
+  request.run_bytes = plan.bytes;
+  auto place = request.axes.begin();
+  for (const auto* axes : {&plan.rows, &plan.columns, &plan.folded, &plan.batch})
+    for (const ir::ProductPlan::Axis& axis : *axes)
+      *place++ = {axis.extent, axis.left, axis.right, axis.result, axis.coordinates};
   call_library("jaxc_product", words(request),
                {arrays_.dense_pointer(plan.left), arrays_.dense_pointer(plan.right), arrays_.dense_pointer(plan.result),
                 library_memory(plan.workspace)});

@@ -123,7 +123,7 @@ class CpuPlanner {
         if (!product) return;
         if (!dense(product->left) || !dense(product->right) || !dense(product->result)) return product.reset();
         product->workspace = end;
-        plan_.scratch_bytes = std::max(plan_.scratch_bytes, end + product->bytes);
+        plan_.scratch_bytes = std::max(plan_.scratch_bytes, end + product->runs * product->bytes);
         return;
       }
       const auto found = plan_.routines.find(node.id);

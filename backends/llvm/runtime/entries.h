@@ -29,24 +29,35 @@ struct SortRequest {
   std::int64_t part_bytes;   ///< of one piece: two words a key
 };
 
-/// Products of matrices, as ir::ProductPlan says. All fields are i64.
+/// Products, as ir::ProductPlan says. All fields are i64.
 struct ProductRequest {
+  static constexpr int most_axes = 6;  ///< in a group
+  static constexpr int most_bounds = 3;
   struct Axis {
     std::int64_t extent;
     std::int64_t left;
     std::int64_t right;
     std::int64_t result;
+    std::array<std::int64_t, most_bounds> coordinates;
   };
   std::int64_t dtype;
-  std::int64_t bytes;  ///< of the memory for packed operands
   std::int64_t left_offset;
   std::int64_t right_offset;
   std::int64_t result_offset;
   std::int64_t left_part;  ///< from real to imaginary parts; 0 for real numbers
   std::int64_t right_part;
   std::int64_t result_part;
-  std::array<Axis, 3> axes;
-  std::array<Axis, 4> batch;
+  std::int64_t rows;  ///< how many of the axes
+  std::int64_t columns;
+  std::int64_t folded;
+  std::int64_t batch;
+  std::int64_t bounds;
+  std::int64_t bounds_right;  ///< whether the right operand is bounded, not the left one
+  std::array<std::int64_t, most_bounds> origin;
+  std::array<std::int64_t, most_bounds> limits;
+  std::int64_t runs;                                  ///< of the batch that may be multiplied at one time
+  std::int64_t run_bytes;                             ///< of the memory for packed operands of each
+  std::array<Axis, std::size_t{4} * most_axes> axes;  ///< rows, columns, folded axes, the batch
 };
 
 /// A routine of dense linear algebra, item by item of a batch, as ir::MatrixRoutine says. All fields are i64.

@@ -152,7 +152,7 @@ using VectorOf [[gnu::vector_size(vector_bytes)]] = R;
 /// body(0), body(1), ... body(count - 1), each with a number known when code is made.
 template <int count, typename Body>
 [[gnu::always_inline]] inline void unrolled(const Body& body) {
-  [&]<int... k>(std::integer_sequence<int, k...>) {
+  [&]<int... k>(std::integer_sequence<int, k...>) __attribute__((always_inline)) {
     (body(std::integral_constant<int, k>{}), ...);
   }(std::make_integer_sequence<int, count>{});
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backends/llvm/runtime/dense/matrix.h"
+#include "backends/llvm/runtime/dense/operand.h"
 
 namespace jaxc::cpu::JAXC_DENSE_TARGET {
 
@@ -13,11 +14,12 @@ template <typename T>
 void multiply(const DenseTeam& team, const Matrix<const T>& left, const Matrix<const T>& right, const Matrix<T>& result,
               Update update, void* memory, std::int64_t bytes, bool conjugate = false);
 
-/// The same of real numbers; `negate` changes the product's sign.
+/// The same of real numbers, whose rows and columns may run over several axes; `negate` changes the product's sign.
 template <typename R>
-void multiply_real(const DenseTeam& team, const Matrix<const R>& left, const Matrix<const R>& right,
-                   const Matrix<R>& result, bool add, bool negate, void* memory, std::int64_t bytes);
+void multiply_real(const DenseTeam& team, const Operand<const R>& left, const Operand<const R>& right,
+                   const Operand<R>& result, bool add, bool negate, void* memory, std::int64_t bytes);
 
+/// What a program asks for.
 void product(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
              const DenseTeam& team);
 

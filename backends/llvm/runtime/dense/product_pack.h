@@ -1,17 +1,22 @@
 // Packs panels of a product's operands: rows side by side, column after column.
 #pragma once
 
-#include "backends/llvm/runtime/dense/matrix.h"
+#include "backends/llvm/runtime/dense/operand.h"
 
 namespace jaxc::cpu::JAXC_DENSE_TARGET {
 
+/// Positions of the folded axes that are packed together: a panel of the right factor fits the first cache.
+inline constexpr std::int64_t panel_depth = 256;
+
 /// Four rows of four numbers, transposed in registers.
 template <typename R>
-void transpose_four(const R* source, std::int64_t stride, R sign, R* target, std::int64_t target_stride) {
+void transpose_four(const R* const* sources, std::int64_t column, R sign, R* target, std::int64_t target_stride) {
   using Four [[gnu::vector_size(4 * sizeof(R))]] = R;
   using Loose [[gnu::vector_size(4 * sizeof(R)), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
   Four rows[4];
-  unrolled<4>([&](auto number) { rows[number] = *reinterpret_cast<const Loose*>(source + number * stride) * sign; });
+  unrolled<4>([&](auto number) __attribute__((always_inline)) {
+    rows[number] = *reinterpret_cast<const Loose*>(sources[number] + column) * sign;
+  });
   const Four first = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
   const Four second = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
   const Four third = __builtin_shufflevector(rows[0], rows[1], 2, 6, 3, 7);
@@ -25,23 +30,156 @@ void transpose_four(const R* source, std::int64_t stride, R sign, R* target, std
   store(3, __builtin_shufflevector(third, fourth, 2, 3, 6, 7));
 }
 
-/// `width` rows of the source, at most, as a panel whose columns follow each other; missing rows are 0.
-template <std::int64_t width, typename R>
-void pack(const Matrix<const R>& source, bool negate, R* panel) {
-  const R sign = negate ? -1 : 1;
-  const R* const from = source.data;
-  if (source.rows == width && source.row_stride == 1) {
-    for (std::int64_t k = 0; k < source.columns; ++k)
-      for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = sign * from[k * source.column_stride + i];
-    return;
+/// `width` rows of an operand as a panel, at most: missing rows are 0. What the rows share is found once.
+template <int width, typename R>
+class Panel {
+ public:
+  Panel(const Operand<const R>& source, std::int64_t first, bool negate) : source_(source), sign_(negate ? -1 : 1) {
+    rows_ = static_cast<int>(std::min<std::int64_t>(width, source.rows.count - first));
+    Walk walk(source.rows, first);
+    for (int row = 0; row < rows_;) {
+      const auto length = static_cast<int>(std::min<std::int64_t>(walk.left(), rows_ - row));
+      segments_[segment_count_++] = {row, length, walk.place()};
+      walk.advance(length);
+      row += length;
+    }
+    const Place& step = source.rows.last().step;
+    for (int k = 0; k < segment_count_; ++k) {
+      Segment& segment = segments_[k];
+      for (int bound = 0; bound < source.bounds; ++bound) {
+        std::int64_t& from = segment.place.coordinates[bound];
+        from += source.origin[bound];
+        const std::int64_t to = from + step.coordinates[bound] * (segment.length - 1);
+        low_[bound] = k == 0 ? from : std::min(low_[bound], from);
+        high_[bound] = k == 0 ? to : std::max(high_[bound], to);
+      }
+    }
+    while (joint_ < source.columns.axis_count && is_joint(joint_)) ++joint_;
   }
-  std::int64_t done = 0;
-  if (source.rows == width && source.column_stride == 1 && width % 4 == 0)
-    for (; done + 4 <= source.columns; done += 4)
-      for (std::int64_t i = 0; i < width; i += 4)
-        transpose_four(from + i * source.row_stride + done, source.row_stride, sign, panel + done * width + i, width);
-  for (std::int64_t k = done; k < source.columns; ++k)
-    for (std::int64_t i = 0; i < width; ++i) panel[k * width + i] = i < source.rows ? sign * source(i, k) : R{};
-}
+
+  /// The columns [begin, begin + length), at most panel_depth.
+  void pack(std::int64_t begin, std::int64_t length, R* panel) const {
+    Walk walk(source_.columns, begin);
+    const std::int64_t step = source_.columns.last().step.address;
+    while (length > 0) {
+      std::int64_t run = std::min(length, walk.left(joint_));
+      const Coordinates& coordinates = walk.place().coordinates;
+      const bool inside = is_inside(walk);
+      if (!inside) run = moves_coordinates() ? 1 : std::min(length, walk.left());
+      const R* const from = source_.data + walk.place().address;
+      const bool unit_rows = source_.rows.last().step.address == 1 && rows_ > 1;
+      if (step == 1 && run >= 4 && !(unit_rows && inside))
+        transpose(from, coordinates, inside, run, panel);
+      else
+        for (std::int64_t k = 0; k < run; ++k) copy(from + k * step, coordinates, inside, panel + k * width);
+      panel += run * width;
+      length -= run;
+      walk.advance(run);
+    }
+  }
+
+ private:
+  /// Rows at equal distances.
+  struct Segment {
+    int row = 0;
+    int length = 0;
+    Place place;
+  };
+
+  // Whether the column axis `axes` from the end goes on where the axes after it end.
+  bool is_joint(int axes) const {
+    const Side& side = source_.columns;
+    const int axis = side.axis_count - 1 - axes;
+    const Side::Axis& inner = side.axes[axis + 1];
+    return side.axes[axis].step.address == inner.step.address * inner.extent;
+  }
+  bool moves_coordinates() const {
+    const Coordinates& steps = source_.columns.last().step.coordinates;
+    return std::any_of(steps.begin(), steps.end(), [](std::int64_t step) { return step != 0; });
+  }
+  // Whether all rows are within bounds at all positions of the joint axes, wherever in them the walk is.
+  bool is_inside(const Walk& walk) const {
+    const Side& side = source_.columns;
+    for (int bound = 0; bound < source_.bounds; ++bound) {
+      const std::int64_t first = walk.place().coordinates[bound] - walk.coordinate(bound, joint_);
+      std::int64_t last = first;
+      for (int k = side.axis_count - joint_; k < side.axis_count; ++k)
+        last += (side.axes[k].extent - 1) * side.axes[k].step.coordinates[bound];
+      if (low_[bound] + first < 0 || high_[bound] + last >= source_.limits[bound]) return false;
+    }
+    return true;
+  }
+
+  // Columns that lie side by side in each row, all of them within bounds or none.
+  void transpose(const R* from, const Coordinates& at, bool inside, std::int64_t columns, R* panel) const {
+    alignas(vector_bytes) static constexpr R zeros[panel_depth] = {};
+    const R* sources[width];
+    std::fill(sources, sources + width, zeros);
+    const Place& step = source_.rows.last().step;
+    for (int k = 0; k < segment_count_; ++k) {
+      const Segment& segment = segments_[k];
+      const auto [begin, end] = inside ? std::pair{0, segment.length} : within(segment, at);
+      for (int row = begin; row < end; ++row)
+        sources[segment.row + row] = from + segment.place.address + row * step.address;
+    }
+    constexpr int fours = width / 4 * 4;
+    std::int64_t done = 0;
+    for (; done + 4 <= columns; done += 4)
+      for (int row = 0; row < fours; row += 4)
+        transpose_four(sources + row, done, sign_, panel + done * width + row, std::int64_t{width});
+    for (int row = 0; row < width; ++row)
+      for (std::int64_t k = row < fours ? done : 0; k < columns; ++k) panel[k * width + row] = sign_ * sources[row][k];
+  }
+
+  // One column.
+  void copy(const R* from, const Coordinates& at, bool inside, R* column) const {
+    const std::int64_t step = source_.rows.last().step.address;
+    if (inside && segments_[0].length == width && step == 1) {
+      const R* const source = from + segments_[0].place.address;
+      for (int row = 0; row < width; ++row) column[row] = sign_ * source[row];
+      return;
+    }
+    if (!inside || rows_ < width)
+      for (int row = 0; row < width; ++row) column[row] = R{};
+    for (int k = 0; k < segment_count_; ++k) {
+      const Segment& segment = segments_[k];
+      const auto [begin, end] = inside ? std::pair{0, segment.length} : within(segment, at);
+      const R* const source = from + segment.place.address;
+      R* const target = column + segment.row;
+      if (step == 1)
+        for (int row = begin; row < end; ++row) target[row] = sign_ * source[row];
+      else
+        for (int row = begin; row < end; ++row) target[row] = sign_ * source[row * step];
+    }
+  }
+
+  // The rows [first, second) of a segment that are within bounds.
+  std::pair<int, int> within(const Segment& segment, const Coordinates& at) const {
+    std::int64_t begin = 0;
+    std::int64_t end = segment.length;
+    for (int bound = 0; bound < source_.bounds; ++bound) {
+      const std::int64_t from = segment.place.coordinates[bound] + at[bound];
+      const std::int64_t step = source_.rows.last().step.coordinates[bound];
+      const std::int64_t room = source_.limits[bound] - from;
+      const auto positions = [&](std::int64_t distance) { return step == 1 ? distance : (distance + step - 1) / step; };
+      if (step == 0) {
+        if (from < 0 || room <= 0) return {0, 0};
+        continue;
+      }
+      if (from < 0) begin = std::max(begin, positions(-from));
+      end = std::min(end, room <= 0 ? 0 : positions(room));
+    }
+    return {static_cast<int>(begin), static_cast<int>(std::max(begin, end))};
+  }
+
+  const Operand<const R>& source_;
+  R sign_;
+  int rows_ = 0;
+  int segment_count_ = 0;
+  int joint_ = 1;  ///< column axes from the end that lie at equal distances together
+  std::array<Segment, width> segments_;
+  Coordinates low_ = {};  ///< of all rows
+  Coordinates high_ = {};
+};
 
 }  // namespace jaxc::cpu::JAXC_DENSE_TARGET

@@ -20,17 +20,21 @@ struct Tile {
   // result (rows `stride` apart) = or += the product of a column panel and a row panel of `depth`.
   static void multiply(std::int64_t depth, const R* left, const R* right, R* result, std::int64_t stride, bool add) {
     Vector sums[tile_rows][tile_vectors];
-    unrolled<tile_rows>([&](auto i) { unrolled<tile_vectors>([&](auto j) { sums[i][j] = Vector{}; }); });
+    unrolled<tile_rows>([&](auto i) __attribute__((always_inline)) {
+      unrolled<tile_vectors>([&](auto j) __attribute__((always_inline)) { sums[i][j] = Vector{}; });
+    });
     for (std::int64_t k = 0; k < depth; ++k, left += tile_rows, right += columns) {
       Vector row[tile_vectors];
-      unrolled<tile_vectors>([&](auto j) { row[j] = *reinterpret_cast<const Vector*>(right + j * lanes); });
-      unrolled<tile_rows>([&](auto i) {
+      unrolled<tile_vectors>(
+          [&](auto j) __attribute__((always_inline)) { row[j] = *reinterpret_cast<const Vector*>(right + j * lanes); });
+      unrolled<tile_rows>([&](auto i) __attribute__((always_inline)) {
         const Vector element = left[i] - Vector{};
-        unrolled<tile_vectors>([&](auto j) { sums[i][j] = element * row[j] + sums[i][j]; });
+        unrolled<tile_vectors>([&](auto j)
+                                   __attribute__((always_inline)) { sums[i][j] = element * row[j] + sums[i][j]; });
       });
     }
-    unrolled<tile_rows>([&](auto i) {
-      unrolled<tile_vectors>([&](auto j) {
+    unrolled<tile_rows>([&](auto i) __attribute__((always_inline)) {
+      unrolled<tile_vectors>([&](auto j) __attribute__((always_inline)) {
         auto* target = reinterpret_cast<Loose*>(result + i * stride + j * lanes);
         *target = add ? *target + sums[i][j] : sums[i][j];
       });
