@@ -18,9 +18,12 @@ constexpr std::int64_t most_generated = std::int64_t{1} << 24;
 // Packing costs as much as a few multiplications of each element.
 constexpr std::int64_t shortest_axis = 48;
 
-// Packed operands: tiles that the last rows and columns do not fill, a panel's depth, and what is packed at one time.
-constexpr std::int64_t padding = 96;
+// Packed operands: tiles that the last rows and columns do not fill, a panel's depth, what of a side that is long is
+// packed at one time, and the most of all.
+constexpr std::int64_t padding = 128;
 constexpr std::int64_t panel_depth = 256;
+constexpr std::int64_t longest = std::int64_t{64} * 96;
+constexpr std::int64_t long_side = std::int64_t{16} * 96;
 constexpr std::int64_t most_packed = std::int64_t{1} << 25;
 
 std::int64_t positions(const std::vector<ProductPlan::Axis>& axes) {
@@ -32,9 +35,11 @@ std::int64_t positions(const std::vector<ProductPlan::Axis>& axes) {
 }  // namespace
 
 std::int64_t product_workspace(std::int64_t rows, std::int64_t columns, std::int64_t folded, std::int64_t bytes) {
-  const std::int64_t position = (rows + columns + padding) * bytes;  // of the folded axis
-  const std::int64_t panels = std::max(most_packed / position / panel_depth, std::int64_t{1});
-  return std::min(position * std::min(folded, panels * panel_depth), most_packed);
+  const std::int64_t shorter = std::min(rows, columns) + padding;
+  const std::int64_t longer = std::min(std::max(rows, columns), longest) + padding;
+  const std::int64_t depth = longer < long_side ? folded : std::min(folded, panel_depth);
+  if (shorter * bytes > most_packed / folded) return most_packed;
+  return std::min((shorter * folded + longer * depth) * bytes, most_packed);
 }
 
 std::optional<ir::ProductPlan> library_product(const ir::Program& program, const ir::Nest& nest) {

@@ -146,7 +146,7 @@ TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
       for (const std::int64_t folded : {48, 256, 300, 5000}) {
         const std::int64_t bytes = compiler::product_workspace(rows, columns, folded, 4);
         EXPECT_LE(bytes, most);
-        EXPECT_LE(bytes, 4 * folded * (rows + columns + 100)) << rows << " x " << columns << ", folded " << folded;
+        EXPECT_LE(bytes, 4 * folded * (rows + columns + 256)) << rows << " x " << columns << ", folded " << folded;
         EXPECT_GT(bytes, 0);
       }
 }

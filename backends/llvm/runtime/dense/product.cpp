@@ -2,6 +2,7 @@
 #include "backends/llvm/runtime/dense/product.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "backends/llvm/runtime/dense/product_pack.h"
 #include "backends/llvm/runtime/dense/product_tile.h"
@@ -13,84 +14,154 @@ namespace {
 // What one part of the work multiplies: a block of the left factor that fits the second cache, and columns.
 constexpr std::int64_t part_panels = 8;
 constexpr std::int64_t part_columns = 256;
+// As many parts keep all threads busy.
+constexpr std::int64_t enough_parts = 16;
+// Blocks of a long operand that are packed at one time, each where it is multiplied.
+constexpr std::int64_t most_blocks = 64;
 
 std::int64_t panels(std::int64_t extent, std::int64_t width) {
   return (extent + width - 1) / width;
 }
 
+/// The long side of a product and the other one, in rows or columns. An operand that is long is packed block by block,
+/// by those who multiply it, so that it passes through the caches once.
+struct Extents {
+  static constexpr std::int64_t block = 96;  ///< whole tiles of every size
+  std::int64_t longer = 0;
+  std::int64_t shorter = 0;
+
+  Extents(std::int64_t rows, std::int64_t columns)
+      : longer(std::max(rows, columns)), shorter(std::min(rows, columns)) {}
+  bool is_long() const { return longer >= enough_parts * block; }
+  /// What is packed at least, for each position that is folded.
+  std::int64_t least() const { return shorter + block + (is_long() ? block : longer); }
+};
+
 template <typename R>
 class Product {
  public:
   Product(const DenseTeam& team, const Operand<const R>& left, const Operand<const R>& right, const Operand<R>& result,
-          void* memory, std::int64_t bytes)
-      : team_(team), left_(left), right_(right.transposed()), result_(result) {
-    const std::int64_t width = left_panels_ * tile_rows + right_panels_ * Tile<R>::columns;
-    const std::int64_t fits = bytes / (width * static_cast<std::int64_t>(sizeof(R)));
-    depth_ =
-        fits >= left.columns.count ? left.columns.count : std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
+          bool negate, void* memory, std::int64_t bytes)
+      : team_(team), left_(left), right_(right.transposed()), result_(result), negate_(negate) {
+    const Extents extents(result.rows.count, result.columns.count);
+    const bool left_is_longer = result.rows.count >= result.columns.count;
+    const std::int64_t room = bytes / std::int64_t{sizeof(R)} - 2 * vector;
+    const std::int64_t folded = left.columns.count;
+    std::int64_t kept = 0;
+    if (extents.is_long()) {
+      (left_is_longer ? streams_left_ : streams_right_) = true;
+      kept = left_is_longer ? right_panels_ * right_width : left_panels_ * left_width;
+      block_ = Extents::block * std::min(folded, panel_depth);
+      blocks_ = std::clamp((room - kept * std::min(folded, panel_depth)) / block_, std::int64_t{1}, most_blocks);
+    } else {
+      kept = left_panels_ * left_width + right_panels_ * right_width;
+    }
+    const std::int64_t fits = (room - blocks_ * block_) / kept;
+    depth_ = fits >= folded ? folded : std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
     packed_left_ = static_cast<R*>(memory);
+    packed_right_ = packed_left_ + (streams_left_ ? 0 : panels(left_panels_ * left_width * depth_, vector) * vector);
+    packed_blocks_ =
+        packed_right_ + (streams_right_ ? 0 : panels(right_panels_ * right_width * depth_, vector) * vector);
   }
 
-  void run(bool add, bool negate) {
+  void run(bool add) {
     for (std::int64_t begin = 0; begin < left_.columns.count; begin += depth_) {
       const std::int64_t depth = std::min(depth_, left_.columns.count - begin);
-      constexpr std::int64_t vector = Tile<R>::lanes;
-      packed_right_ = packed_left_ + panels(left_panels_ * tile_rows * depth, vector) * vector;
-      pack_operands(begin, depth, negate);
-      const std::int64_t across = panels(result_.columns.count, part_columns);
-      const std::int64_t down = panels(left_panels_, part_panels);
-      in_parts(team_, across * down, [&](std::int64_t part) {
-        multiply_part(part / across * part_panels, part % across * part_columns, depth, add || begin > 0);
-      });
+      pack_operands(begin, depth);
+      if (streams_left_ || streams_right_)
+        multiply_blocks(begin, depth, add || begin > 0);
+      else
+        multiply_parts(depth, add || begin > 0);
     }
   }
 
  private:
-  void pack_operands(std::int64_t begin, std::int64_t depth, bool negate) {
-    constexpr std::int64_t run = 16;
-    const std::int64_t left_runs = panels(left_panels_, run);
-    in_parts(team_, left_runs + panels(right_panels_, run), [&](std::int64_t part) {
+  static constexpr std::int64_t vector = Tile<R>::lanes;
+  static constexpr std::int64_t left_width = tile_rows;
+  static constexpr std::int64_t right_width = Tile<R>::columns;
+
+  void pack_operands(std::int64_t begin, std::int64_t depth) {
+    constexpr std::int64_t run = 4;
+    const std::int64_t left_runs = streams_left_ ? 0 : panels(left_panels_, run);
+    const std::int64_t right_runs = streams_right_ ? 0 : panels(right_panels_, run);
+    in_parts(team_, left_runs + right_runs, [&](std::int64_t part) {
       const bool is_left = part < left_runs;
       const std::int64_t first = (is_left ? part : part - left_runs) * run;
       const std::int64_t end = std::min(first + run, is_left ? left_panels_ : right_panels_);
       for (std::int64_t panel = first; panel < end; ++panel)
-        if (is_left)
-          pack_panel<tile_rows>(left_, panel, begin, depth, negate,
-                                [&](std::int64_t k, std::int64_t length) { return left_panel(panel, k, length); });
-        else
-          pack_panel<Tile<R>::columns>(right_, panel, begin, depth, false, [&](std::int64_t k, std::int64_t length) {
-            return right_panel(panel, k, length);
-          });
+        for (std::int64_t k = 0; k < depth; k += panel_depth) {
+          const std::int64_t length = std::min(panel_depth, depth - k);
+          pack_panel(is_left, panel, begin + k, length,
+                     is_left ? left_panel(panel, k, length) : right_panel(panel, k, length));
+        }
     });
   }
 
-  template <int width, typename Target>
-  static void pack_panel(const Operand<const R>& source, std::int64_t panel, std::int64_t begin, std::int64_t depth,
-                         bool negate, const Target& target) {
-    const Panel<width, R> rows(source, panel * width, negate);
-    for (std::int64_t k = 0; k < depth; k += panel_depth) {
-      const std::int64_t length = std::min(panel_depth, depth - k);
-      rows.pack(begin + k, length, target(k, length));
-    }
+  void pack_panel(bool is_left, std::int64_t panel, std::int64_t begin, std::int64_t length, R* target) const {
+    if (is_left)
+      Panel<left_width, R>(left_, panel * left_width, negate_).pack(begin, length, target);
+    else
+      Panel<right_width, R>(right_, panel * right_width, false).pack(begin, length, target);
   }
 
   R* left_panel(std::int64_t panel, std::int64_t k, std::int64_t length) const {
-    return packed_left_ + tile_rows * (left_panels_ * k + panel * length);
+    return packed_left_ + left_width * (left_panels_ * k + panel * length);
   }
   R* right_panel(std::int64_t panel, std::int64_t k, std::int64_t length) const {
-    return packed_right_ + Tile<R>::columns * (right_panels_ * k + panel * length);
+    return packed_right_ + right_width * (right_panels_ * k + panel * length);
   }
 
-  void multiply_part(std::int64_t first_panel, std::int64_t first_column, std::int64_t depth, bool add) const {
-    const std::int64_t end_panel = std::min(first_panel + part_panels, left_panels_);
-    const std::int64_t end_column = std::min(first_column + part_columns, result_.columns.count);
-    for (std::int64_t k = 0; k < depth; k += panel_depth) {
-      const std::int64_t length = std::min(panel_depth, depth - k);
-      for (std::int64_t column = first_column; column < end_column; column += Tile<R>::columns)
-        for (std::int64_t panel = first_panel; panel < end_panel; ++panel)
-          multiply_tile(left_panel(panel, k, length), right_panel(column / Tile<R>::columns, k, length), length,
-                        panel * tile_rows, column, add || k > 0);
-    }
+  // Both operands are packed.
+  void multiply_parts(std::int64_t depth, bool add) const {
+    const std::int64_t down = panels(left_panels_, part_panels);
+    std::int64_t columns = std::max(part_columns / right_width, std::int64_t{1});
+    while (columns > 2 && down * panels(right_panels_, columns) < enough_parts) columns /= 2;
+    const std::int64_t across = panels(right_panels_, columns);
+    in_parts(team_, across * down, [&](std::int64_t part) {
+      const std::int64_t first_row = part / across * part_panels;
+      const std::int64_t first_column = part % across * columns;
+      const std::int64_t end_row = std::min(first_row + part_panels, left_panels_);
+      const std::int64_t end_column = std::min(first_column + columns, right_panels_);
+      for (std::int64_t k = 0; k < depth; k += panel_depth) {
+        const std::int64_t length = std::min(panel_depth, depth - k);
+        for (std::int64_t column = first_column; column < end_column; ++column)
+          for (std::int64_t row = first_row; row < end_row; ++row)
+            multiply_tile(left_panel(row, k, length), right_panel(column, k, length), length, row * left_width,
+                          column * right_width, add || k > 0);
+      }
+    });
+  }
+
+  // Who multiplies a block of the long operand packs it first, always into the same memory.
+  void multiply_blocks(std::int64_t begin, std::int64_t depth, bool add) const {
+    const std::int64_t width = streams_left_ ? left_width : right_width;
+    const std::int64_t panel_count = streams_left_ ? left_panels_ : right_panels_;
+    const std::int64_t block_panels = Extents::block / width;
+    const std::int64_t parts = panels(panel_count, block_panels);
+    std::atomic<std::int64_t> next = 0;
+    in_parts(team_, std::min(blocks_, parts), [&](std::int64_t number) {
+      R* const block = packed_blocks_ + number * block_;
+      for (std::int64_t part = next++; part < parts; part = next++) {
+        const std::int64_t first = part * block_panels;
+        const std::int64_t end = std::min(first + block_panels, panel_count);
+        for (std::int64_t k = 0; k < depth; k += panel_depth) {
+          const std::int64_t length = std::min(panel_depth, depth - k);
+          const auto panel_of = [&](std::int64_t panel) { return block + (panel - first) * width * length; };
+          for (std::int64_t panel = first; panel < end; ++panel)
+            pack_panel(streams_left_, panel, begin + k, length, panel_of(panel));
+          if (streams_left_)
+            for (std::int64_t column = 0; column < right_panels_; ++column)
+              for (std::int64_t row = first; row < end; ++row)
+                multiply_tile(panel_of(row), right_panel(column, k, length), length, row * left_width,
+                              column * right_width, add || k > 0);
+          else
+            for (std::int64_t column = first; column < end; ++column)
+              for (std::int64_t row = 0; row < left_panels_; ++row)
+                multiply_tile(left_panel(row, k, length), panel_of(column), length, row * left_width,
+                              column * right_width, add || k > 0);
+        }
+      }
+    });
   }
 
   // The tile whose first element is (row, column).
@@ -125,37 +196,43 @@ class Product {
   Operand<const R> left_;
   Operand<const R> right_;  ///< transposed
   Operand<R> result_;
-  std::int64_t left_panels_ = panels(left_.rows.count, tile_rows);
-  std::int64_t right_panels_ = panels(right_.rows.count, Tile<R>::columns);
-  std::int64_t depth_ = 0;  ///< positions of the folded axis that are packed at one time
+  bool negate_;
+  std::int64_t left_panels_ = panels(left_.rows.count, left_width);
+  std::int64_t right_panels_ = panels(right_.rows.count, right_width);
+  bool streams_left_ = false;  ///< packed block by block
+  bool streams_right_ = false;
+  std::int64_t blocks_ = 0;  ///< of a streamed operand, that are packed at one time
+  std::int64_t block_ = 0;   ///< numbers in one of them
+  std::int64_t depth_ = 0;   ///< positions of the folded axis for which the other operand is packed at one time
   R* packed_left_ = nullptr;
   R* packed_right_ = nullptr;
+  R* packed_blocks_ = nullptr;
 };
 
-// Halves the longer side of the result, at whole tiles, until a panel of the operands fits the memory. Sums do not
-// depend on where it is cut.
+// Halves a side of the result, at whole tiles, until a panel of the operands fits the memory. Sums do not depend on
+// where it is cut.
 template <typename R>
-void multiply_blocks(const DenseTeam& team, const Operand<const R>& left, const Operand<const R>& right,
+void multiply_within(const DenseTeam& team, const Operand<const R>& left, const Operand<const R>& right,
                      const Operand<R>& result, bool add, bool negate, void* memory, std::int64_t bytes) {
-  constexpr std::int64_t step = 96;  // whole tiles of every size, and more than what they are padded by
+  constexpr std::int64_t step = Extents::block;
   const std::int64_t rows = result.rows.count;
   const std::int64_t columns = result.columns.count;
   const std::int64_t folded = left.columns.count;
-  const std::int64_t needed = (rows + columns + step) * std::min(folded, panel_depth) * std::int64_t{sizeof(R)};
-  const std::int64_t longest = std::max(rows, columns);
-  if (needed <= bytes || longest <= step) return Product<R>(team, left, right, result, memory, bytes).run(add, negate);
-  const std::int64_t half = panels(longest / 2, step) * step;
-  const std::int64_t rest = longest - half;
-  if (rows == longest) {
-    multiply_blocks(team, left.block(0, 0, half, folded), right, result.block(0, 0, half, columns), add, negate, memory,
+  const Extents extents(rows, columns);
+  const std::int64_t needed = extents.least() * std::min(folded, panel_depth) * std::int64_t{sizeof(R)};
+  const std::int64_t cut = extents.is_long() ? extents.shorter : extents.longer;
+  if (needed <= bytes || cut <= step) return Product<R>(team, left, right, result, negate, memory, bytes).run(add);
+  const std::int64_t half = panels(cut / 2, step) * step;
+  if (rows == cut) {
+    multiply_within(team, left.block(0, 0, half, folded), right, result.block(0, 0, half, columns), add, negate, memory,
                     bytes);
-    multiply_blocks(team, left.block(half, 0, rest, folded), right, result.block(half, 0, rest, columns), add, negate,
-                    memory, bytes);
+    multiply_within(team, left.block(half, 0, rows - half, folded), right, result.block(half, 0, rows - half, columns),
+                    add, negate, memory, bytes);
   } else {
-    multiply_blocks(team, left, right.block(0, 0, folded, half), result.block(0, 0, rows, half), add, negate, memory,
+    multiply_within(team, left, right.block(0, 0, folded, half), result.block(0, 0, rows, half), add, negate, memory,
                     bytes);
-    multiply_blocks(team, left, right.block(0, half, folded, rest), result.block(0, half, rows, rest), add, negate,
-                    memory, bytes);
+    multiply_within(team, left, right.block(0, half, folded, columns - half),
+                    result.block(0, half, rows, columns - half), add, negate, memory, bytes);
   }
 }
 
@@ -167,9 +244,9 @@ void multiply_real(const DenseTeam& team, const Operand<const R>& left, const Op
   // Rows of the result are stored as vectors: of its transpose, where those follow each other.
   const bool transposed = result.columns.last().step.address != 1 && result.rows.last().step.address == 1;
   if (transposed)
-    multiply_blocks<R>(team, right.transposed(), left.transposed(), result.transposed(), add, negate, memory, bytes);
+    multiply_within<R>(team, right.transposed(), left.transposed(), result.transposed(), add, negate, memory, bytes);
   else
-    multiply_blocks<R>(team, left, right, result, add, negate, memory, bytes);
+    multiply_within<R>(team, left, right, result, add, negate, memory, bytes);
 }
 
 template void multiply_real(const DenseTeam&, const Operand<const float>&, const Operand<const float>&,

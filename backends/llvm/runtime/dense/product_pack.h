@@ -62,19 +62,23 @@ class Panel {
     Walk walk(source_.columns, begin);
     const std::int64_t step = source_.columns.last().step.address;
     while (length > 0) {
-      std::int64_t run = std::min(length, walk.left(joint_));
-      const Coordinates& coordinates = walk.place().coordinates;
-      const bool inside = is_inside(walk);
-      if (!inside) run = moves_coordinates() ? 1 : std::min(length, walk.left());
+      const Run next = run(walk);
+      const std::int64_t columns = std::min(length, next.columns);
       const R* const from = source_.data + walk.place().address;
       const bool unit_rows = source_.rows.last().step.address == 1 && rows_ > 1;
-      if (step == 1 && run >= 4 && !(unit_rows && inside))
-        transpose(from, coordinates, inside, run, panel);
-      else
-        for (std::int64_t k = 0; k < run; ++k) copy(from + k * step, coordinates, inside, panel + k * width);
-      panel += run * width;
-      length -= run;
-      walk.advance(run);
+      Coordinates at = walk.place().coordinates;
+      if (step == 1 && columns >= 4 && (next.inside ? !unit_rows : !moves_coordinates())) {
+        transpose(from, at, next.inside, columns, panel);
+      } else {
+        for (std::int64_t k = 0; k < columns; ++k) {
+          copy(from + k * step, at, next.inside, panel + k * width);
+          for (int bound = 0; bound < source_.bounds; ++bound)
+            at[bound] += source_.columns.last().step.coordinates[bound];
+        }
+      }
+      panel += columns * width;
+      length -= columns;
+      walk.advance(columns);
     }
   }
 
@@ -97,6 +101,36 @@ class Panel {
     const Coordinates& steps = source_.columns.last().step.coordinates;
     return std::any_of(steps.begin(), steps.end(), [](std::int64_t step) { return step != 0; });
   }
+  /// Columns at equal distances, whose rows are all within bounds, or perhaps not.
+  struct Run {
+    std::int64_t columns = 0;
+    bool inside = false;
+  };
+
+  Run run(const Walk& walk) const {
+    if (is_inside(walk)) return {walk.left(joint_), true};
+    // The positions [begin, end) along the last axis are inside.
+    std::int64_t begin = 0;
+    std::int64_t end = walk.left();
+    for (int bound = 0; bound < source_.bounds; ++bound) {
+      const std::int64_t at = walk.place().coordinates[bound];
+      const std::int64_t step = source_.columns.last().step.coordinates[bound];
+      const std::int64_t low = low_[bound] + at;
+      const std::int64_t room = source_.limits[bound] - high_[bound] - at;
+      if (step == 0) {
+        if (low < 0 || room <= 0) end = 0;
+        continue;
+      }
+      if (low < 0) begin = std::max(begin, steps(-low, step));
+      end = std::min(end, room <= 0 ? 0 : steps(room, step));
+    }
+    if (begin >= end) return {walk.left(), false};
+    return begin == 0 ? Run{end, true} : Run{begin, false};
+  }
+  static std::int64_t steps(std::int64_t distance, std::int64_t step) {
+    return step == 1 ? distance : (distance + step - 1) / step;
+  }
+
   // Whether all rows are within bounds at all positions of the joint axes, wherever in them the walk is.
   bool is_inside(const Walk& walk) const {
     const Side& side = source_.columns;
@@ -161,13 +195,12 @@ class Panel {
       const std::int64_t from = segment.place.coordinates[bound] + at[bound];
       const std::int64_t step = source_.rows.last().step.coordinates[bound];
       const std::int64_t room = source_.limits[bound] - from;
-      const auto positions = [&](std::int64_t distance) { return step == 1 ? distance : (distance + step - 1) / step; };
       if (step == 0) {
         if (from < 0 || room <= 0) return {0, 0};
         continue;
       }
-      if (from < 0) begin = std::max(begin, positions(-from));
-      end = std::min(end, room <= 0 ? 0 : positions(room));
+      if (from < 0) begin = std::max(begin, steps(-from, step));
+      end = std::min(end, room <= 0 ? 0 : steps(room, step));
     }
     return {static_cast<int>(begin), static_cast<int>(std::max(begin, end))};
   }
