@@ -27,11 +27,11 @@ std::shared_ptr<std::byte[]> allocate(const Type& type) {
 template <typename T>
 bool holds(DType dtype) {
   if constexpr (std::is_same_v<T, bool>) return dtype == DType::boolean;
-  if constexpr (std::is_same_v<T, std::int8_t>) return dtype == DType::i8 || dtype == DType::i4;
+  if constexpr (std::is_same_v<T, std::int8_t>) return dtype == DType::i8 || dtype == DType::i4 || dtype == DType::i2;
   if constexpr (std::is_same_v<T, std::int16_t>) return dtype == DType::i16;
   if constexpr (std::is_same_v<T, std::int32_t>) return dtype == DType::i32;
   if constexpr (std::is_same_v<T, std::int64_t>) return dtype == DType::i64;
-  if constexpr (std::is_same_v<T, std::uint8_t>) return dtype == DType::u8 || dtype == DType::u4;
+  if constexpr (std::is_same_v<T, std::uint8_t>) return dtype == DType::u8 || dtype == DType::u4 || dtype == DType::u2;
   if constexpr (std::is_same_v<T, std::uint16_t>) return dtype == DType::u16;
   if constexpr (std::is_same_v<T, std::uint32_t>) return dtype == DType::u32;
   if constexpr (std::is_same_v<T, std::uint64_t>) return dtype == DType::u64;

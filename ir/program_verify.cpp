@@ -41,9 +41,11 @@ ProgramArray storage_of(const Type& type) {
     case DType::bf16:
       storage.dtype = DType::u16;
       break;
+    case DType::i2:
     case DType::i4:
       storage.dtype = DType::i8;
       break;
+    case DType::u2:
     case DType::u4:
       storage.dtype = DType::u8;
       break;

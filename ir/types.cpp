@@ -52,20 +52,39 @@ std::size_t element_bytes(DType dtype) {
   return row(dtype).bits / 8;
 }
 
+int value_bits(DType dtype) {
+  switch (dtype) {
+    case DType::boolean:
+      return 1;
+    case DType::i2:
+    case DType::u2:
+      return 2;
+    case DType::i4:
+    case DType::u4:
+      return 4;
+    default:
+      return static_cast<int>(row(dtype).bits);
+  }
+}
+
 bool is_boolean(DType dtype) {
   return dtype == DType::boolean;
 }
 
 bool is_signed_integer(DType dtype) {
-  return within(dtype, DType::i4, DType::i64);
+  return within(dtype, DType::i2, DType::i64);
 }
 
 bool is_unsigned_integer(DType dtype) {
-  return within(dtype, DType::u4, DType::u64);
+  return within(dtype, DType::u2, DType::u64);
 }
 
 bool is_integer(DType dtype) {
-  return within(dtype, DType::i4, DType::u64);
+  return within(dtype, DType::i2, DType::u64);
+}
+
+bool is_narrow_integer(DType dtype) {
+  return is_integer(dtype) && value_bits(dtype) < 8;
 }
 
 bool is_floating(DType dtype) {

@@ -42,13 +42,8 @@ std::optional<double> as_real(const Scalar& value) {
   return std::nullopt;
 }
 
-int integer_bits(DType dtype) {
-  if (dtype == DType::i4 || dtype == DType::u4) return 4;
-  return static_cast<int>(8 * element_bytes(dtype));
-}
-
 bool fits(std::int64_t value, DType dtype) {
-  const int bits = integer_bits(dtype);
+  const int bits = value_bits(dtype);
   if (is_unsigned_integer(dtype)) return value >= 0 && (bits == 64 || value < (std::int64_t{1} << bits));
   return bits == 64 || (value >= -(std::int64_t{1} << (bits - 1)) && value < (std::int64_t{1} << (bits - 1)));
 }

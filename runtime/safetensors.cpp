@@ -206,6 +206,30 @@ std::string_view stored_name(const std::string& array, const Type& type) {
                           name(type.dtype)));
 }
 
+/// The type in which a file holds an array: narrow integers as bytes, keys as words.
+Type stored_type(const Type& type) {
+  Type stored = type;
+  if (is_narrow_integer(type.dtype)) stored.dtype = is_signed_integer(type.dtype) ? DType::i8 : DType::u8;
+  if (type.dtype == DType::key) {
+    stored.dtype = DType::u32;
+    stored.shape.push_back(2);
+  }
+  return stored;
+}
+
+/// Every byte is a number of the dtype's bits.
+bool fits(std::span<const std::byte> bytes, DType dtype) {
+  const int bits = value_bits(dtype);
+  const bool has_sign = is_signed_integer(dtype);
+  const int least = has_sign ? -(1 << (bits - 1)) : 0;
+  const int greatest = (1 << (has_sign ? bits - 1 : bits)) - 1;
+  return std::all_of(bytes.begin(), bytes.end(), [&](std::byte byte) {
+    const auto natural = std::to_integer<std::uint8_t>(byte);
+    const int number = has_sign ? static_cast<std::int8_t>(natural) : natural;
+    return least <= number && number <= greatest;
+  });
+}
+
 }  // namespace
 
 Safetensors Safetensors::parse(std::span<const std::byte> bytes, std::string_view origin) {
@@ -228,6 +252,17 @@ Safetensors Safetensors::load(const std::filesystem::path& path) {
   return parse(content.bytes(), path.string());
 }
 
+Array Safetensors::array(const std::string& name, const Type& type) const {
+  const auto found = arrays.find(name);
+  if (found == arrays.end()) throw Error(fmt::format("safetensors: there is no array {}", name));
+  const Array& stored = found->second;
+  if (stored.type() == type || stored.type() != stored_type(type)) return stored;
+  if (is_narrow_integer(type.dtype) && !fits(stored.bytes(), type.dtype)) {
+    throw Error(fmt::format("safetensors: array {}: its numbers must fit {}", name, jaxc::name(type.dtype)));
+  }
+  return Array(type, stored.bytes());
+}
+
 std::vector<std::byte> Safetensors::serialize() const {
   // Larger elements first: every array is then aligned to its elements.
   std::vector<std::pair<const std::string*, const Array*>> ordered;
@@ -243,8 +278,8 @@ std::vector<std::byte> Safetensors::serialize() const {
   for (const auto& [name, array] : ordered) {
     if (*name == metadata_key) throw Error("safetensors: an array must not be named __metadata__");
     const std::size_t end = size + array->bytes().size();
-    header[*name] = {
-        {"dtype", stored_name(*name, array->type())}, {"shape", array->type().shape}, {"data_offsets", {size, end}}};
+    const Type stored = stored_type(array->type());
+    header[*name] = {{"dtype", stored_name(*name, stored)}, {"shape", stored.shape}, {"data_offsets", {size, end}}};
     size = end;
   }
   std::string text;

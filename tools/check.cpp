@@ -67,9 +67,9 @@ std::optional<std::string> failure(const std::string& path, const CheckOptions& 
     const Program program = Program::load(path).with_data(data);
     std::vector<Array> inputs;
     for (std::size_t k = 0; k < program.inputs().size(); ++k) {
-      const auto found = data.arrays.find(fmt::format("in{}", k));
-      if (found == data.arrays.end()) return fmt::format("input in{} is missing from the data", k);
-      inputs.push_back(found->second);
+      const std::string name = fmt::format("in{}", k);
+      if (!data.arrays.contains(name)) return fmt::format("input {} is missing from the data", name);
+      inputs.push_back(data.array(name, program.inputs()[k]));
     }
     double tolerance = options.tolerance;
     if (tolerance == 0) {
@@ -78,9 +78,9 @@ std::optional<std::string> failure(const std::string& path, const CheckOptions& 
     }
     const std::vector<Array> outputs = compile(program, options.backend.compile_options()).run(inputs);
     for (std::size_t k = 0; k < outputs.size(); ++k) {
-      const auto want = data.arrays.find(fmt::format("out{}", k));
-      if (want == data.arrays.end()) return fmt::format("output out{} is missing from the data", k);
-      if (const auto problem = disagreement(outputs[k], want->second, tolerance))
+      const std::string name = fmt::format("out{}", k);
+      if (!data.arrays.contains(name)) return fmt::format("output {} is missing from the data", name);
+      if (const auto problem = disagreement(outputs[k], data.array(name, outputs[k].type()), tolerance))
         return fmt::format("out{} {}", k, *problem);
     }
     return std::nullopt;

@@ -29,7 +29,7 @@ std::optional<std::string> disagreement(const Array& got, const Array& want, dou
   if (got.type() != want.type())
     return fmt::format("type {}, expected {}", to_string(got.type()), to_string(want.type()));
   const DType dtype = want.type().dtype;
-  const bool exact = is_integer(dtype) || dtype == DType::boolean;
+  const bool exact = is_integer(dtype) || dtype == DType::boolean || dtype == DType::key;
   const std::size_t count = element_count_of(want);
   double largest = 0;
   for (std::size_t k = 0; k < count && !exact; ++k) {

@@ -22,6 +22,10 @@ std::string real_text(double value) {
 std::string element_text(const Array& array, std::size_t index) {
   const DType dtype = array.type().dtype;
   if (dtype == DType::boolean) return integer_at(array, index) != 0 ? "true" : "false";
+  if (dtype == DType::key) {
+    const auto words = static_cast<std::uint64_t>(integer_at(array, index));
+    return fmt::format("({} {})", static_cast<std::uint32_t>(words), words >> 32);
+  }
   if (dtype == DType::u64) return fmt::format("{}", static_cast<std::uint64_t>(integer_at(array, index)));
   if (is_integer(dtype)) return fmt::format("{}", integer_at(array, index));
   const std::complex<double> value = number_at(array, index);
@@ -42,13 +46,13 @@ std::string position_text(const Shape& shape, std::size_t index) {
 std::string summary(const Array& array) {
   const std::size_t count = element_count_of(array);
   const DType dtype = array.type().dtype;
-  if (dtype == DType::key || (!is_numeric(dtype) && dtype != DType::boolean))
+  if (!is_numeric(dtype) && dtype != DType::boolean && dtype != DType::key)
     return fmt::format("{} bytes", array.bytes().size());
   std::string text;
   for (std::size_t k = 0; k < std::min(count, shown_elements); ++k)
     text += (k == 0 ? "" : " ") + element_text(array, k);
   if (count > shown_elements) text += " ...";
-  if (count <= shown_elements || dtype == DType::boolean || is_complex(dtype)) return text;
+  if (count <= shown_elements || !(is_integer(dtype) || is_floating(dtype))) return text;
   double least = INFINITY;
   double greatest = -INFINITY;
   double sum = 0;

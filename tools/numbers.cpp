@@ -52,9 +52,11 @@ std::complex<double> number_at(const Array& array, std::size_t index) {
 std::int64_t integer_at(const Array& array, std::size_t index) {
   switch (array.type().dtype) {
     case DType::boolean:
+    case DType::u2:
     case DType::u4:
     case DType::u8:
       return load<std::uint8_t>(array, index);
+    case DType::i2:
     case DType::i4:
     case DType::i8:
       return load<std::int8_t>(array, index);
@@ -68,6 +70,7 @@ std::int64_t integer_at(const Array& array, std::size_t index) {
       return load<std::uint32_t>(array, index);
     case DType::i64:
     case DType::u64:
+    case DType::key:
       return load<std::int64_t>(array, index);
     default:
       throw Error("elements of type " + std::string(name(array.type().dtype)) + " cannot be shown as numbers");

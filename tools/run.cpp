@@ -28,13 +28,14 @@ struct RunOptions {
   BackendOptions backend;
 };
 
-std::vector<Array> named_inputs(const Safetensors& data, const std::string& path, std::size_t count) {
+std::vector<Array> named_inputs(const Safetensors& data, const std::string& path, const std::vector<Type>& types) {
   std::vector<Array> inputs;
-  for (std::size_t k = 0; k < count; ++k) {
-    const auto found = data.arrays.find(fmt::format("in{}", k));
-    if (found == data.arrays.end())
-      throw Error(fmt::format("{}: input in{} is missing; the program's inputs are in0 to in{}", path, k, count - 1));
-    inputs.push_back(found->second);
+  for (std::size_t k = 0; k < types.size(); ++k) {
+    const std::string name = fmt::format("in{}", k);
+    if (!data.arrays.contains(name))
+      throw Error(
+          fmt::format("{}: input {} is missing; the program's inputs are in0 to in{}", path, name, types.size() - 1));
+    inputs.push_back(data.array(name, types[k]));
   }
   return inputs;
 }
@@ -77,7 +78,7 @@ void run(const RunOptions& options) {
   if (!options.data.empty() || std::filesystem::exists(data_path)) {
     const Safetensors data = Safetensors::load(data_path);
     program = program.with_data(data);
-    inputs = named_inputs(data, data_path, program.inputs().size());
+    inputs = named_inputs(data, data_path, program.inputs());
   } else if (!program.inputs().empty()) {
     throw Error(
         fmt::format("{}: the program takes inputs, {} in number, and there is no {}; give --data FILE.safetensors",

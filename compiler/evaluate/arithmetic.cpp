@@ -38,7 +38,7 @@ Results compare_total_order(const Application& application, Function function) {
 }
 
 int operand_bits(const Application& application) {
-  return bit_width(computing_dtype(application));
+  return value_bits(computing_dtype(application));
 }
 
 std::uint64_t low_bits(int count) {

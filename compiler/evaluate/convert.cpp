@@ -15,7 +15,7 @@ using Results = std::vector<Array>;
 template <typename To>
 To saturated(double x, DType to) {
   if (std::isnan(x)) return 0;
-  const int bits = bit_width(to);
+  const int bits = value_bits(to);
   if constexpr (std::is_signed_v<To>) {
     const double limit = std::ldexp(1.0, bits - 1);
     const To highest = static_cast<To>((std::uint64_t{1} << (bits - 1)) - 1);
@@ -79,7 +79,10 @@ double with_precision(double x, std::int64_t exponent_bits, std::int64_t mantiss
   std::frexp(x, &exponent);
   const int places = static_cast<int>(std::min<std::int64_t>(mantissa_bits, 60));
   const double scaled = std::ldexp(x, places - (exponent - 1));
-  const double rounded = std::ldexp(std::nearbyint(scaled), (exponent - 1) - places);
+  double whole = std::nearbyint(scaled);
+  // Without a mantissa the last bit is the exponent's, which counts from an odd number: ties go to where it is even.
+  if (places == 0 && std::fabs(scaled) == 1.5) whole = std::copysign(exponent % 2 == 0 ? 1 : 2, x);
+  const double rounded = std::ldexp(whole, (exponent - 1) - places);
   if (exponent_bits >= 11) return rounded;
   const int bias = (1 << (exponent_bits - 1)) - 1;
   if (std::fabs(rounded) >= std::ldexp(1.0, bias + 1)) {

@@ -169,7 +169,13 @@ Results atanh(const Application& a) {
   return map_inexact(a, [](auto x) { return std::atanh(x); });
 }
 Results sqrt(const Application& a) {
-  return map_unsigned_cut(a, [](auto x) { return std::sqrt(x); });
+  return map_unsigned_cut(a, [](auto x) -> decltype(x) {
+    if constexpr (is_complex_value<decltype(x)>) {
+      return std::sqrt(x);
+    } else {
+      return std::sqrt(static_cast<double>(x));  // rounded once: operands are doubles
+    }
+  });
 }
 Results rsqrt(const Application& a) {
   return map_inexact(a, [](auto x) { return decltype(x)(1) / std::sqrt(x); });
@@ -177,7 +183,10 @@ Results rsqrt(const Application& a) {
 Results cbrt(const Application& a) {
   return map_floating(a, [](auto x) { return std::cbrt(x); });
 }
-Results pow(const Application& a) {
+Results pow(const Application& application) {
+  Application a = application;  // whose exponent, an integer, becomes a number of the base's type
+  if (const Type& exponent = a.operands[1].type(); is_integer(exponent.dtype) && is_floating(a.types[0].dtype))
+    a.operands[1] = store({a.types[0].dtype, exponent.shape}, load<double>(a.operands[1]));
   return map_inexact(a, [](auto x, decltype(x) y) { return power(x, y); });
 }
 

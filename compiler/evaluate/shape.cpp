@@ -168,7 +168,24 @@ Results reshape(const Application& a) {
   return reshaped(a);
 }
 Results bitcast_convert_type(const Application& a) {
-  return {with_type(a.types[0], a.operands[0])};
+  const Type& from = a.operands[0].type();
+  if (!is_narrow_integer(from.dtype) && !is_narrow_integer(a.types[0].dtype))
+    return {with_type(a.types[0], a.operands[0])};
+  // All bits in a row, lowest first.
+  std::vector<bool> bits;
+  const auto width = static_cast<std::size_t>(value_bits(from.dtype));
+  const std::size_t bytes = element_bytes(from.dtype);
+  for (std::size_t k = 0; k < a.operands[0].bytes().size(); k += bytes)
+    for (std::size_t bit = 0; bit < width; ++bit)
+      bits.push_back((std::to_integer<unsigned>(a.operands[0].bytes()[k + bit / 8]) >> (bit % 8) & 1) != 0);
+  Array result(a.types[0]);
+  const auto to_width = static_cast<std::size_t>(value_bits(a.types[0].dtype));
+  const std::size_t to_bytes = element_bytes(a.types[0].dtype);
+  const std::span<std::byte> target = result.mutable_bytes();
+  for (std::size_t k = 0; k < bits.size(); ++k)
+    if (bits[k]) target[k / to_width * to_bytes + k % to_width / 8] |= std::byte{1} << (k % to_width % 8);
+  if (!is_narrow_integer(a.types[0].dtype) || is_unsigned_integer(a.types[0].dtype)) return {result};
+  return {store(a.types[0], load<std::int64_t>(result))};
 }
 Results rev(const Application& a) {
   const auto axes = a.parameters().integers("dimensions");

@@ -44,6 +44,7 @@ T load_element(DType dtype, const std::byte* at) {
     case DType::boolean:
     case DType::float0:
       return converted<T>(static_cast<std::uint64_t>(read<std::uint8_t>(at) != 0));
+    case DType::i2:
     case DType::i4:
     case DType::i8:
       return converted<T>(static_cast<std::int64_t>(read<std::int8_t>(at)));
@@ -53,6 +54,7 @@ T load_element(DType dtype, const std::byte* at) {
       return converted<T>(static_cast<std::int64_t>(read<std::int32_t>(at)));
     case DType::i64:
       return converted<T>(read<std::int64_t>(at));
+    case DType::u2:
     case DType::u4:
     case DType::u8:
       return converted<T>(static_cast<std::uint64_t>(read<std::uint8_t>(at)));
@@ -86,8 +88,12 @@ void store_integer(DType dtype, std::byte* at, T value) {
     case DType::boolean:
     case DType::float0:
       return write<std::uint8_t>(at, bits != 0 ? 1 : 0);
+    case DType::i2:
+      return write<std::uint8_t>(at, static_cast<std::uint8_t>(((bits & 3) ^ 2) - 2));
     case DType::i4:
       return write<std::uint8_t>(at, static_cast<std::uint8_t>(((bits & 15) ^ 8) - 8));
+    case DType::u2:
+      return write<std::uint8_t>(at, static_cast<std::uint8_t>(bits & 3));
     case DType::u4:
       return write<std::uint8_t>(at, static_cast<std::uint8_t>(bits & 15));
     case DType::i8:
@@ -180,12 +186,6 @@ template Array store(const Type&, const std::vector<std::complex<long double>>&)
 
 std::int64_t scalar_integer(const Array& array) {
   return load<std::int64_t>(array).at(0);
-}
-
-int bit_width(DType dtype) {
-  if (dtype == DType::boolean) return 1;
-  if (dtype == DType::i4 || dtype == DType::u4) return 4;
-  return static_cast<int>(element_bytes(dtype)) * 8;
 }
 
 }  // namespace jaxc::compiler

@@ -37,9 +37,6 @@ inline constexpr bool is_integer_value = std::is_integral_v<T>;
 template <typename T>
 inline constexpr bool is_floating_value = std::is_floating_point_v<T>;
 
-/// Bits of an integer dtype (1 for booleans).
-int bit_width(DType dtype);
-
 /// The least (or greatest) value of a dtype, computed in T. Complex ones are real, as those that JAX folds from.
 template <typename T>
 T extreme_value(DType dtype, bool least) {
@@ -49,7 +46,7 @@ T extreme_value(DType dtype, bool least) {
   } else if constexpr (is_floating_value<T>) {
     return least ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity();
   } else {
-    const int bits = bit_width(dtype);
+    const int bits = value_bits(dtype);
     const auto highest = ~std::uint64_t{0} >> (64 - bits + (std::is_signed_v<T> ? 1 : 0));
     return least ? static_cast<T>(std::is_signed_v<T> ? ~highest : 0) : static_cast<T>(highest);
   }

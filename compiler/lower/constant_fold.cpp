@@ -30,8 +30,7 @@ std::optional<std::int64_t> integer_of(const Atom& atom) {
 
 bool fits(DType dtype, std::int64_t value) {
   if (dtype == DType::boolean) return value == 0 || value == 1;
-  const bool nibble = dtype == DType::i4 || dtype == DType::u4;
-  const int width = nibble ? 4 : static_cast<int>(8 * element_bytes(dtype));
+  const int width = value_bits(dtype);
   if (is_unsigned_integer(dtype)) return value >= 0 && (width >= 63 || value < (std::int64_t{1} << width));
   return width == 64 || (value >= -(std::int64_t{1} << (width - 1)) && value < (std::int64_t{1} << (width - 1)));
 }

@@ -22,10 +22,10 @@ OpId Lowering::widen(RegionBuilder& builder, DType dtype, OpId value) {
 OpId Lowering::round(RegionBuilder& builder, DType dtype, OpId value) {
   if (dtype == DType::f16) return call(builder, "f16_from_f32", {value});
   if (dtype == DType::bf16) return call(builder, "bf16_from_f32", {value});
-  if (dtype == DType::u4) return builder.binary(Opcode::bit_and, value, builder.integer(DType::u8, 15));
-  if (dtype == DType::i4) {
-    const OpId four = builder.integer(DType::i8, 4);
-    return builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, four), four);
+  if (is_narrow_integer(dtype)) {
+    const OpId rest = builder.integer(storage_dtype(dtype), 8 - value_bits(dtype));
+    const Opcode back = is_signed_integer(dtype) ? Opcode::shift_right_arithmetic : Opcode::shift_right_logical;
+    return builder.binary(back, builder.binary(Opcode::shift_left, value, rest), rest);
   }
   return value;
 }

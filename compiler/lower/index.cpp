@@ -111,12 +111,9 @@ struct Places {
 ir::ScalarConstant default_fill(DType dtype) {
   if (dtype == DType::f16) return {DType::u16, 0x7e00};
   if (dtype == DType::bf16) return {DType::u16, 0x7fc0};
-  if (dtype == DType::i4) return ir::constant_of_integer(DType::i8, -8);
-  if (dtype == DType::u4) return ir::constant_of_integer(DType::u8, 15);
   const DType storage = storage_dtype(dtype);
   if (is_floating(storage)) return ir::constant_of(storage, std::numeric_limits<double>::quiet_NaN());
-  if (is_signed_integer(storage)) return identity_of(Opcode::max, storage);
-  return identity_of(Opcode::min, storage);
+  return identity_of(is_signed_integer(dtype) ? Opcode::max : Opcode::min, dtype);
 }
 
 ir::ScalarConstant fill_value(Lowering& lowering, const Equation& equation, DType dtype) {

@@ -23,8 +23,10 @@ DType storage_dtype(DType dtype) {
     case DType::f16:
     case DType::bf16:
       return DType::u16;
+    case DType::i2:
     case DType::i4:
       return DType::i8;
+    case DType::u2:
     case DType::u4:
       return DType::u8;
     case DType::key:
@@ -55,25 +57,30 @@ std::vector<Index> at(std::span<const OpId> ops) {
 }
 
 ir::ScalarConstant identity_of(Opcode merge, DType dtype) {
-  const std::uint64_t width = 8 * element_bytes(dtype);
-  const std::uint64_t ones = dtype == DType::boolean ? 1 : (width >= 64 ? ~std::uint64_t{0} : (1ULL << width) - 1);
-  const std::uint64_t top = std::uint64_t{1} << (width - 1);
+  const DType element = compute_dtype(dtype);
+  const auto whole = [&](std::uint64_t value) {
+    return ir::constant_of_integer(element, static_cast<std::int64_t>(value));
+  };
+  // For integers: all bits, and the least signed value, whose sign goes on in memory.
+  const int bits = value_bits(is_complex(dtype) ? element : dtype);
+  const std::uint64_t ones = ~std::uint64_t{0} >> (64 - bits);
+  const std::uint64_t least = ~std::uint64_t{0} << (bits - 1);
   const double infinity = std::numeric_limits<double>::infinity();
   switch (merge) {
     case Opcode::add:
     case Opcode::bit_or:
     case Opcode::bit_xor:
-      return ir::constant_of_integer(dtype, 0);
+      return whole(0);
     case Opcode::mul:
-      return ir::constant_of_integer(dtype, 1);
+      return whole(1);
     case Opcode::bit_and:
-      return {dtype, ones};
+      return whole(is_signed_integer(dtype) ? ~std::uint64_t{0} : ones);
     case Opcode::min:
-      if (is_floating(dtype)) return ir::constant_of(dtype, infinity);
-      return {dtype, is_signed_integer(dtype) ? top - 1 : ones};
+      if (is_floating(element)) return ir::constant_of(element, infinity);
+      return whole(is_signed_integer(dtype) ? ~least : ones);
     case Opcode::max:
-      if (is_floating(dtype)) return ir::constant_of(dtype, -infinity);
-      return {dtype, is_signed_integer(dtype) ? top : 0};
+      if (is_floating(element)) return ir::constant_of(element, -infinity);
+      return whole(is_signed_integer(dtype) ? least : 0);
     default:
       throw InternalError("identity_of: not a merge");
   }
@@ -243,8 +250,8 @@ std::vector<ArrayId> Lowering::fold(const Shape& shape, const Shape& reduced, ir
 
 ir::Reduction Lowering::merging(Opcode merge, DType dtype) {
   RegionBuilder step;
-  const OpId accumulator = step.argument(dtype);
-  const OpId sum = step.binary(merge, accumulator, step.argument(dtype));
+  const OpId accumulator = step.argument(compute_dtype(dtype));
+  const OpId sum = step.binary(merge, accumulator, step.argument(compute_dtype(dtype)));
   return ir::Reduction{{identity_of(merge, dtype)}, step.finish({sum}), merge};
 }
 

@@ -44,7 +44,8 @@ inline ir::Index fixed(std::int64_t offset) {
 /// One index per operation.
 std::vector<ir::Index> at(std::span<const ir::OpId> ops);
 
-/// The value that `merge` (add, mul, min, max, bit_and, bit_or, bit_xor) leaves others unchanged with.
+/// The value, in compute_dtype, that `merge` (add, mul, min, max, bit_and, bit_or, bit_xor) leaves others of `dtype`
+/// unchanged with.
 ir::ScalarConstant identity_of(ir::Opcode merge, DType dtype);
 
 /// A scalar during lowering of elementwise code, in compute_dtype; complex numbers have both parts, and keys both

@@ -41,12 +41,11 @@ DType signed_of_width(DType dtype) {
   }
 }
 
-bool four_bits(DType dtype) {
-  return dtype == DType::i4 || dtype == DType::u4;
-}
-
-OpId low_nibble(RegionBuilder& builder, OpId value) {
-  return builder.binary(Opcode::bit_and, value, builder.integer(builder.dtype(value), 15));
+/// The value's own bits: those that a narrow integer's sign fills are zero.
+OpId own_bits(RegionBuilder& builder, DType dtype, OpId value) {
+  if (!is_narrow_integer(dtype)) return value;
+  const std::int64_t mask = (std::int64_t{1} << value_bits(dtype)) - 1;
+  return builder.binary(Opcode::bit_and, value, builder.integer(builder.dtype(value), mask));
 }
 
 /// x to the power `exponent` by repeated squaring; the lowest bit comes first, as JAX multiplies.
@@ -271,7 +270,10 @@ void pow(Lowering& lowering, const Equation& equation) {
     if (const auto* literal = std::get_if<ir::Literal>(&eq.inputs[1]))
       if (const auto* number = std::get_if<double>(&literal->value); number != nullptr && is_half_power(*number))
         return half_power(builder, values[0], *number);
-    const OpId exponent = builder.convert(dtype, values[1]);
+    OpId exponent = builder.convert(dtype, values[1]);
+    const DType out = target.type(eq.outputs[0]).dtype;  // an integer becomes a number of this type first
+    if (is_integer(target.type(eq.inputs[1]).dtype) && out != dtype)
+      exponent = target.widen(builder, out, target.round(builder, out, exponent));
     return target.call(builder, fmt::format("pow_{}", name(dtype)), {values[0], exponent});
   });
 }
@@ -286,34 +288,46 @@ void integer_pow(Lowering& lowering, const Equation& equation) {
   });
 }
 
+// A narrow integer's product fits into a byte.
+void mulhi(Lowering& lowering, const Equation& equation) {
+  map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
+    const DType dtype = target.type(eq.inputs[0]).dtype;
+    if (!is_narrow_integer(dtype)) return builder.binary(Opcode::mul_high, values[0], values[1]);
+    const OpId product = builder.binary(Opcode::mul, values[0], values[1]);
+    const Opcode shift = is_signed_integer(dtype) ? Opcode::shift_right_arithmetic : Opcode::shift_right_logical;
+    return builder.binary(shift, product, builder.integer(builder.dtype(product), value_bits(dtype)));
+  });
+}
+
 void population_count(Lowering& lowering, const Equation& equation) {
   map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
-    const bool nibble = four_bits(target.type(eq.inputs[0]).dtype);
-    return builder.unary(Opcode::population_count, nibble ? low_nibble(builder, values[0]) : values[0]);
+    return builder.unary(Opcode::population_count, own_bits(builder, target.type(eq.inputs[0]).dtype, values[0]));
   });
 }
 
 void count_leading_zeros(Lowering& lowering, const Equation& equation) {
   map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
-    if (!four_bits(target.type(eq.inputs[0]).dtype)) return builder.unary(Opcode::count_leading_zeros, values[0]);
-    const OpId zeros = builder.unary(Opcode::count_leading_zeros, low_nibble(builder, values[0]));
-    return builder.binary(Opcode::sub, zeros, builder.integer(builder.dtype(zeros), 4));
+    const DType dtype = target.type(eq.inputs[0]).dtype;
+    const OpId zeros = builder.unary(Opcode::count_leading_zeros, own_bits(builder, dtype, values[0]));
+    if (!is_narrow_integer(dtype)) return zeros;
+    return builder.binary(Opcode::sub, zeros, builder.integer(builder.dtype(zeros), 8 - value_bits(dtype)));
   });
 }
 
 void shift_right_logical(Lowering& lowering, const Equation& equation) {
   map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
-    const bool nibble = four_bits(target.type(eq.inputs[0]).dtype);
-    return builder.binary(Opcode::shift_right_logical, nibble ? low_nibble(builder, values[0]) : values[0], values[1]);
+    const OpId bits = own_bits(builder, target.type(eq.inputs[0]).dtype, values[0]);
+    return builder.binary(Opcode::shift_right_logical, bits, values[1]);
   });
 }
 
 void shift_right_arithmetic(Lowering& lowering, const Equation& equation) {
   map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
     OpId value = values[0];
-    if (target.type(eq.inputs[0]).dtype == DType::u4) {  // copies of its highest bit fill the byte
-      const OpId four = builder.integer(DType::u8, 4);
-      value = builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, four), four);
+    const DType dtype = target.type(eq.inputs[0]).dtype;
+    if (is_narrow_integer(dtype) && is_unsigned_integer(dtype)) {  // copies of its highest bit fill the byte
+      const OpId rest = builder.integer(DType::u8, 8 - value_bits(dtype));
+      value = builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, rest), rest);
     }
     return builder.binary(Opcode::shift_right_arithmetic, value, values[1]);
   });
@@ -356,10 +370,10 @@ void convert(Lowering& lowering, const Equation& equation) {
       return ScalarValue{builder.convert(compute, x.real), x.imaginary ? builder.convert(compute, *x.imaginary) : zero};
     }
     OpId value = builder.convert(compute, x.real);  // without the imaginary part, also to booleans
-    if (four_bits(to) && is_floating(builder.dtype(x.real))) {
-      const OpId low = builder.integer(compute, to == DType::i4 ? -8 : 0);
-      const OpId high = builder.integer(compute, to == DType::i4 ? 7 : 15);
-      value = builder.binary(Opcode::min, builder.binary(Opcode::max, value, low), high);
+    if (is_narrow_integer(to) && is_floating(builder.dtype(x.real))) {
+      const OpId least = builder.constant(identity_of(Opcode::max, to));
+      const OpId greatest = builder.constant(identity_of(Opcode::min, to));
+      value = builder.binary(Opcode::min, builder.binary(Opcode::max, value, least), greatest);
     }
     return ScalarValue{value};
   });

@@ -151,14 +151,13 @@ void complex_prefix(Lowering& lowering, const Equation& equation, const ComplexF
 void reduce_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   const Type& from = lowering.type(equation.inputs[0]);
   const Folding folding(from.shape, equation.parameters.integers("axes"));
-  const DType dtype = compute_dtype(from.dtype);
   ArrayId result = 0;
   if (is_complex(from.dtype) && merge != Opcode::add) {
     result = complex_fold(lowering, equation.inputs[0], folding, merge);
   } else if (is_complex(from.dtype)) {
     Shape shape = folding.kept_shape;
     shape.push_back(2);
-    result = lowering.reduce(shape, folding.folded_shape, merge, dtype,
+    result = lowering.reduce(shape, folding.folded_shape, merge, from.dtype,
                              [&](RegionBuilder& builder, Axes kept, Axes reduced) {
                                std::vector<Index> indices = folding.indices(kept.first(kept.size() - 1), reduced);
                                indices.push_back(at(kept.back()));
@@ -166,7 +165,8 @@ void reduce_by(Lowering& lowering, const Equation& equation, Opcode merge) {
                              });
   } else {
     result = lowering.reduce(
-        folding.kept_shape, folding.folded_shape, merge, dtype, [&](RegionBuilder& builder, Axes kept, Axes reduced) {
+        folding.kept_shape, folding.folded_shape, merge, from.dtype,
+        [&](RegionBuilder& builder, Axes kept, Axes reduced) {
           return lowering.element_value(builder, equation.inputs[0], folding.indices(kept, reduced)).real;
         });
   }
@@ -226,7 +226,9 @@ void argument_of_extreme(Lowering& lowering, const Equation& equation, bool grea
   const DType index_dtype = storage_dtype(lowering.type(equation.outputs[0]).dtype);
   const Folding folding(from.shape, equation.parameters.integers("axes"));
   constexpr std::int64_t long_line = 256;
-  if (lowering.is_outermost() && folding.folded_shape.size() == 1 && folding.folded_shape[0] >= long_line)
+  const bool holds_positions = element_bytes(index_dtype) >= 4;
+  if (lowering.is_outermost() && folding.folded_shape.size() == 1 && folding.folded_shape[0] >= long_line &&
+      holds_positions)
     return lowering.define(equation.outputs[0], position_of_extreme(lowering, equation, greatest, folding));
   const DType dtype = compute_dtype(from.dtype);
   RegionBuilder step;
@@ -249,13 +251,13 @@ void argument_of_extreme(Lowering& lowering, const Equation& equation, bool grea
         const OpId element = lowering.element_value(builder, equation.inputs[0], folding.indices(kept, reduced)).real;
         return std::vector<OpId>{element, builder.convert(index_dtype, reduced[0])};
       });
-  lowering.define(equation.outputs[0], results[1]);
+  lowering.define(equation.outputs[0], lowering.rounded(lowering.type(equation.outputs[0]).dtype, results[1]));
 }
 
 void prefix_fold(Lowering& lowering, const Equation& equation, Opcode merge) {
   const DType dtype = lowering.type(equation.inputs[0]).dtype;
   if (is_complex(dtype) && merge != Opcode::add) return complex_prefix(lowering, equation, ComplexFold::of(merge));
-  prefix(lowering, equation, identity_of(merge, compute_dtype(dtype)),
+  prefix(lowering, equation, identity_of(merge, dtype),
          [&](RegionBuilder& builder, OpId sum, OpId value) { return builder.binary(merge, sum, value); });
 }
 

@@ -53,6 +53,7 @@ void square(Lowering& lowering, const Equation& equation);
 void one_minus_square(Lowering& lowering, const Equation& equation);
 void pow(Lowering& lowering, const Equation& equation);
 void integer_pow(Lowering& lowering, const Equation& equation);
+void mulhi(Lowering& lowering, const Equation& equation);
 void population_count(Lowering& lowering, const Equation& equation);
 void count_leading_zeros(Lowering& lowering, const Equation& equation);
 void shift_right_logical(Lowering& lowering, const Equation& equation);

@@ -1,4 +1,6 @@
 // Lowering of primitives that move elements: each result is a nest that reads its operand by affine indices.
+#include <array>
+#include <bit>
 #include <numeric>
 
 #include "compiler/lower/literals.h"
@@ -319,43 +321,45 @@ void bitcast_convert_type(Lowering& lowering, const Equation& equation) {
   const Type& from = lowering.type(equation.inputs[0]);
   const DType wide = storage_dtype(to.dtype);
   const DType source = storage_dtype(from.dtype);
-  const auto from_bytes = static_cast<std::int64_t>(element_bytes(source));
-  const auto to_bytes = static_cast<std::int64_t>(element_bytes(wide));
-  const auto bits_of = [](std::int64_t bytes) {
-    return bytes == 1 ? DType::u8 : bytes == 2 ? DType::u16 : bytes == 4 ? DType::u32 : DType::u64;
+  const std::int64_t from_bits = value_bits(from.dtype);
+  const std::int64_t to_bits = value_bits(to.dtype);
+  const auto unsigned_of = [](DType dtype) {
+    constexpr std::array dtypes = {DType::u8, DType::u16, DType::u32, DType::u64};
+    return dtypes[static_cast<std::size_t>(std::countr_zero(element_bytes(dtype)))];
   };
   const std::size_t rank = from.shape.size();
-  if (is_complex(from.dtype) && from.dtype != to.dtype)
+  if (from.dtype == to.dtype) return lowering.define(equation.outputs[0], lowering.array(equation.inputs[0]));
+  if (is_complex(from.dtype))
     lowering.fail("keeps complex numbers as they are; take their real and imaginary parts first");
   lowering.define(equation.outputs[0], lowering.generate(storage_shape(to), [&](RegionBuilder& builder, Axes axes) {
-    if (from_bytes == to_bytes) {
-      OpId value = builder.bitcast(wide, lowering.element(builder, equation.inputs[0], at(axes)));
-      if (to.dtype == DType::u4 && from.dtype == DType::i4)
-        value = builder.binary(Opcode::bit_and, value, builder.integer(wide, 15));
-      if (to.dtype == DType::i4 && from.dtype == DType::u4) {
-        const OpId four = builder.integer(wide, 4);
-        value = builder.binary(Opcode::shift_right_arithmetic, builder.binary(Opcode::shift_left, value, four), four);
-      }
-      return value;
+    // Bits above a narrow integer's own are dropped, or its sign fills them.
+    const auto as_result = [&](OpId bits) {
+      const OpId value = builder.bitcast(wide, builder.convert(unsigned_of(wide), bits));
+      return is_narrow_integer(to.dtype) ? lowering.round(builder, to.dtype, value) : value;
+    };
+    if (from_bits == to_bits) {
+      const OpId value = lowering.element(builder, equation.inputs[0], at(axes));
+      return as_result(builder.bitcast(unsigned_of(source), value));
     }
-    if (from_bytes > to_bytes) {
-      const DType bits = bits_of(from_bytes);
+    if (from_bits > to_bits) {
+      const DType bits = unsigned_of(source);
       const OpId value = builder.bitcast(bits, lowering.element(builder, equation.inputs[0], at(axes.first(rank))));
-      const OpId shift = builder.convert(bits, builder.materialize(at(axes.back(), 8 * to_bytes)));
-      const OpId shifted = builder.binary(Opcode::shift_right_logical, value, shift);
-      return builder.bitcast(wide, builder.convert(bits_of(to_bytes), shifted));
+      const OpId shift = builder.convert(bits, builder.materialize(at(axes.back(), to_bits)));
+      return as_result(builder.binary(Opcode::shift_right_logical, value, shift));
     }
-    const DType bits = bits_of(to_bytes);
+    const DType bits = unsigned_of(wide);
     OpId sum = builder.integer(bits, 0);
-    for (std::int64_t k = 0; k < to_bytes / from_bytes; ++k) {
+    for (std::int64_t k = 0; k < to_bits / from_bits; ++k) {
       std::vector<Index> indices = at(axes);
       indices.push_back(fixed(k));
-      const OpId part = lowering.element(builder, equation.inputs[0], std::move(indices));
-      const OpId widened = builder.convert(bits, builder.bitcast(bits_of(from_bytes), part));
+      const OpId element = lowering.element(builder, equation.inputs[0], std::move(indices));
+      OpId part = builder.convert(bits, builder.bitcast(unsigned_of(source), element));
+      if (is_narrow_integer(from.dtype))
+        part = builder.binary(Opcode::bit_and, part, builder.integer(bits, (std::int64_t{1} << from_bits) - 1));
       sum = builder.binary(Opcode::bit_or, sum,
-                           builder.binary(Opcode::shift_left, widened, builder.integer(bits, 8 * from_bytes * k)));
+                           builder.binary(Opcode::shift_left, part, builder.integer(bits, from_bits * k)));
     }
-    return builder.bitcast(wide, sum);
+    return as_result(sum);
   }));
 }
 

@@ -172,12 +172,12 @@ void window_by(Lowering& lowering, const Equation& equation, Opcode merge) {
   const ArrayId operand = lowering.widened(equation.inputs[0]);
   const std::size_t rank = type.shape.size();
   const ArrayId result = lowering.reduce(
-      storage_shape(type), window.extents, merge, dtype, [&](RegionBuilder& builder, Axes places, Axes offsets) {
+      storage_shape(type), window.extents, merge, type.dtype, [&](RegionBuilder& builder, Axes places, Axes offsets) {
         Reach reach(builder);
         std::vector<Index> indices = reach_all(reach, slides, places.first(rank), offsets);
         for (const OpId part : places.subspan(rank)) indices.push_back(at(part));
         return builder.read(dtype, operand, std::move(indices), reach.inside(),
-                            builder.constant(identity_of(merge, dtype)));
+                            builder.constant(identity_of(merge, type.dtype)));
       });
   lowering.define(equation.outputs[0], lowering.rounded(type.dtype, result));
 }

@@ -59,7 +59,7 @@ const Record clz{evaluators::clz, lowering::count_leading_zeros, elementwise, ze
 const Record add{evaluators::add, lowering::arithmetic, elementwise, linear, not_yet("transpose add")};
 const Record sub{evaluators::sub, lowering::arithmetic, elementwise, linear, not_yet("transpose sub")};
 const Record mul{evaluators::mul, lowering::arithmetic, elementwise, bilinear, not_yet("transpose mul")};
-const Record mulhi{evaluators::mulhi, lowering::binary<ir::Opcode::mul_high>, elementwise, zero_derivative, not_linear};
+const Record mulhi{evaluators::mulhi, lowering::mulhi, elementwise, zero_derivative, not_linear};
 const Record div{evaluators::div, lowering::binary<ir::Opcode::div>, elementwise, not_yet("jvp div"),
                  not_yet("transpose div")};
 const Record rem{evaluators::rem, lowering::binary<ir::Opcode::rem>, elementwise, not_yet("jvp rem"), not_linear};

@@ -14,11 +14,13 @@ namespace jaxc {
 // Printed names are JAX's short names. `key` is a threefry key: u32[2] in memory.
 #define JAXC_DTYPES(X)                                         \
   X(boolean, "bool", "bool", 8)                                \
+  X(i2, "i2", "int2", 8)                                       \
   X(i4, "i4", "int4", 8)                                       \
   X(i8, "i8", "int8", 8)                                       \
   X(i16, "i16", "int16", 16)                                   \
   X(i32, "i32", "int32", 32)                                   \
   X(i64, "i64", "int64", 64)                                   \
+  X(u2, "u2", "uint2", 8)                                      \
   X(u4, "u4", "uint4", 8)                                      \
   X(u8, "u8", "uint8", 8)                                      \
   X(u16, "u16", "uint16", 16)                                  \
@@ -53,13 +55,17 @@ std::string_view name(DType dtype);
 std::string_view numpy_name(DType dtype);
 /// The dtype of a short name or of a numpy name; nothing when there is none.
 std::optional<DType> dtype_from_name(std::string_view name);
-/// Bytes that one element takes in memory (booleans and 4-bit integers take one).
+/// Bytes that one element takes in memory (booleans and integers of 2 and 4 bits take one).
 std::size_t element_bytes(DType dtype);
+/// Bits of one element's value: 1 for booleans, 2 and 4 for narrow integers, else all in memory.
+int value_bits(DType dtype);
 
 bool is_boolean(DType dtype);
 bool is_signed_integer(DType dtype);
 bool is_unsigned_integer(DType dtype);
 bool is_integer(DType dtype);
+/// Integers of 2 and 4 bits: they take a byte each, sign-extended where they have a sign.
+bool is_narrow_integer(DType dtype);
 bool is_floating(DType dtype);
 bool is_complex(DType dtype);
 /// Integers, floating and complex types.

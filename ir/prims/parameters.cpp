@@ -176,6 +176,8 @@ std::int64_t platform_position(const Equation& equation, std::string_view platfo
       }
     }
   }
+  // Before JAX 0.6.1 the default has no entry of its own, and comes last.
+  if (equation.parameters.boolean_or("has_default", false)) return static_cast<std::int64_t>(entries.size());
   malformed(key, fmt::format("a list with {} or a default", platform));
 }
 

@@ -200,19 +200,16 @@ Types bitcast_types(const TypeQuery& query) {
   Type result = query.operands[0];
   const DType from = result.dtype;
   const DType to = query.parameters().dtype("new_dtype");
-  const auto four_bits = [](DType dtype) { return dtype == DType::i4 || dtype == DType::u4; };
   query.require(is_complex(from) == is_complex(to), "real and complex dtypes do not mix, got {} and {}", name(from),
-                name(to));
-  query.require(four_bits(from) == four_bits(to), "4-bit and wider dtypes do not mix, got {} and {}", name(from),
                 name(to));
   query.require((from == DType::boolean) == (to == DType::boolean), "bool has no bits of its own, got {} and {}",
                 name(from), name(to));
   result.dtype = to;
-  const auto from_bytes = static_cast<std::int64_t>(element_bytes(from));
-  const auto to_bytes = static_cast<std::int64_t>(element_bytes(to));
-  if (from_bytes > to_bytes) result.shape.push_back(from_bytes / to_bytes);
-  if (from_bytes < to_bytes) {
-    const std::int64_t ratio = to_bytes / from_bytes;
+  const std::int64_t from_bits = value_bits(from);
+  const std::int64_t to_bits = value_bits(to);
+  if (from_bits > to_bits) result.shape.push_back(from_bits / to_bits);
+  if (from_bits < to_bits) {
+    const std::int64_t ratio = to_bits / from_bits;
     query.require(!result.shape.empty() && result.shape.back() == ratio,
                   "the innermost extent must be {} to go from {} to {}, got {}", ratio, name(from), name(to),
                   to_string(query.operands[0].shape));

@@ -2,6 +2,7 @@
 #include "ir/prims/type_rules.h"
 
 #include "ir/counted.h"
+#include "ir/prims/known_parameters.h"
 #include "ir/prims/signature.h"
 
 namespace jaxc::ir {
@@ -15,6 +16,7 @@ constexpr const Signature* table[] = {
 };
 
 Types checked(const Equation& equation, const Types& operands, const Types& declared) {
+  check_parameters(equation);
   const Signature& row = signature(equation.primitive);
   const TypeQuery query{equation, operands, declared, row.domain};
   const auto count = static_cast<std::int64_t>(operands.size());

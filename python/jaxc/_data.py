@@ -10,9 +10,11 @@ _NAMES = {
     "uint8": "U8", "uint16": "U16", "uint32": "U32", "uint64": "U64",
     "float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64",
     "complex64": "C64", "complex128": "C128",
+    "int2": "I8", "int4": "I8", "uint2": "U8", "uint4": "U8",
     "float8_e4m3fn": "F8_E4M3", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2": "F8_E5M2",
     "float8_e5m2fnuz": "F8_E5M2FNUZ", "float8_e8m0fnu": "F8_E8M0",
 }
+_NARROW = {"int2": "int8", "int4": "int8", "uint2": "uint8", "uint4": "uint8"}
 
 
 def can_store(dtype):
@@ -27,9 +29,11 @@ def save(path, arrays, metadata):
     chunks = []
     arrays = {name: numpy.asarray(array) for name, array in arrays.items()}
     for name, array in sorted(arrays.items(), key=lambda item: -item[1].dtype.itemsize):
-        chunk = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+        stored = _NAMES[array.dtype.name]
+        narrow = _NARROW.get(array.dtype.name)
+        chunk = array.astype(narrow or array.dtype.newbyteorder("<"), copy=False).tobytes()
         header[name] = {
-            "dtype": _NAMES[array.dtype.name],
+            "dtype": stored,
             "shape": list(array.shape),
             "data_offsets": [offset, offset + len(chunk)],
         }
@@ -50,7 +54,7 @@ def load(path):
     (size,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + size])
     metadata = header.pop("__metadata__", {})
-    dtypes = {stored: name for name, stored in _NAMES.items()}
+    dtypes = {stored: name for name, stored in _NAMES.items() if name not in _NARROW}
     arrays = {}
     for name, entry in header.items():
         begin, end = (8 + size + offset for offset in entry["data_offsets"])

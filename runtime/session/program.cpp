@@ -23,13 +23,14 @@ std::string read_file(const std::string& path) {
   return std::move(text).str();
 }
 
-// The arrays called prefix0, prefix1, ... of a data file.
-std::vector<Array> numbered(const Safetensors& data, std::string_view prefix) {
+// The arrays called const0, const1, ... of a data file, of the program's types as far as it has as many.
+std::vector<Array> constants_of(const Safetensors& data, const std::vector<Type>& types) {
   std::vector<Array> arrays;
   for (std::size_t k = 0;; ++k) {
-    const auto found = data.arrays.find(fmt::format("{}{}", prefix, k));
+    const std::string name = fmt::format("const{}", k);
+    const auto found = data.arrays.find(name);
     if (found == data.arrays.end()) return arrays;
-    arrays.push_back(found->second);
+    arrays.push_back(k < types.size() ? data.array(name, types[k]) : found->second);
   }
 }
 
@@ -68,7 +69,7 @@ Program Program::with_constants(std::vector<Array> constants) const {
 }
 
 Program Program::with_data(const Safetensors& data) const {
-  auto state = std::make_shared<State>(*with_constants(numbered(data, "const")).state_);
+  auto state = std::make_shared<State>(*with_constants(constants_of(data, state_->constants)).state_);
   const auto threefry = data.metadata.find("threefry_partitionable");
   if (threefry != data.metadata.end())
     state->threefry_partitionable = threefry->second == "True" || threefry->second == "true" || threefry->second == "1";

@@ -36,7 +36,9 @@ Equation = namedtuple("Equation", "outputs primitive parameters inputs")
 Literal = namedtuple("Literal", "value")
 
 DTYPES = {"bool": np.dtype(bool), "bf16": jnp.dtype("bfloat16"), "c64": np.dtype("complex64")}
-DTYPES |= {"c128": np.dtype("complex128"), "i4": jnp.dtype("int4"), "u4": jnp.dtype("uint4")}
+DTYPES |= {"c128": np.dtype("complex128")}
+NARROW = {f"{c}{n}": jnp.dtype(f"{k}{n}") for c, k in (("i", "int"), ("u", "uint")) for n in (2, 4)}
+DTYPES |= NARROW
 DTYPES |= {f"f{n}": np.dtype(f"float{n}") for n in (16, 32, 64)}
 DTYPES |= {f"{c}{n}": np.dtype(f"{k}{n}") for c, k in (("i", "int"), ("u", "uint")) for n in (8, 16, 32, 64)}
 
@@ -386,9 +388,14 @@ def save(path, arrays, metadata):
 def run(path):
     jaxpr = Parser(open(path + ".jaxpr").read()).jaxpr()
     data = load(path + ".safetensors")
-    inputs = [jnp.asarray(data[f"in{k}"]) for k in range(len(jaxpr.inputs))]
+    inputs = []
+    for k, (_, dtype, _) in enumerate(jaxpr.inputs):  # Files hold narrow integers as bytes.
+        values = data[f"in{k}"]
+        inputs.append(jnp.asarray(values.astype(NARROW[dtype]) if dtype in NARROW else values))
     results = jax.jit(function(jaxpr))(*inputs)
-    return {f"out{k}": np.asarray(result) for k, result in enumerate(results)}
+    wide = {dtype: np.dtype(np.int8 if dtype.name[0] == "i" else np.uint8) for dtype in NARROW.values()}
+    outputs = [np.asarray(result) for result in results]
+    return {f"out{k}": result.astype(wide.get(result.dtype, result.dtype)) for k, result in enumerate(outputs)}
 
 
 def main(folder):

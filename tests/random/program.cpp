@@ -103,8 +103,8 @@ Outcome check_results(const TestProgram& program, const std::string& path) {
     if (const auto error = data.metadata.find("error"); error != data.metadata.end())
       return {Outcome::Kind::refused, error->second, {}};
     std::vector<Array> results;
-    for (std::size_t k = 0; k < program.jaxpr.outputs.size(); ++k)
-      results.push_back(data.arrays.at(fmt::format("out{}", k)));
+    const std::vector<Type> types = program.jaxpr.output_types();
+    for (std::size_t k = 0; k < types.size(); ++k) results.push_back(data.array(fmt::format("out{}", k), types[k]));
     outcome.comparison = Expectation(program.jaxpr, program.inputs).compare(results);
     outcome.message = outcome.comparison.problem;
     if (!outcome.message.empty()) outcome.kind = Outcome::Kind::failed;

@@ -33,6 +33,8 @@ constexpr std::array dtype_weights = {
     WeightedDType{DType::i8, 3},      WeightedDType{DType::u8, 3},   WeightedDType{DType::i16, 3},
     WeightedDType{DType::u16, 3},     WeightedDType{DType::u64, 3},  WeightedDType{DType::f16, 6},
     WeightedDType{DType::bf16, 6},    WeightedDType{DType::c64, 6},  WeightedDType{DType::c128, 2},
+    WeightedDType{DType::i4, 3},      WeightedDType{DType::u4, 3},   WeightedDType{DType::i2, 2},
+    WeightedDType{DType::u2, 2},
 };
 
 }  // namespace

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <fstream>
 
@@ -69,8 +71,55 @@ TEST(Safetensors, SavesAndLoadsFiles) {
 
 TEST(Safetensors, RefusesDTypesWithoutAName) {
   Safetensors content;
-  content.arrays.emplace("a", Array(Type{DType::i4, {2}}));
+  content.arrays.emplace("a", Array(Type{DType::f8_e3m4, {2}}));
   EXPECT_THROW(content.serialize(), Error);
+}
+
+TEST(Safetensors, HoldsNarrowIntegersAsBytes) {
+  for (const DType dtype : {DType::i2, DType::i4, DType::u2, DType::u4}) {
+    const Type type{dtype, {2}};
+    const std::array<std::byte, 2> numbers = {std::byte{1}, is_signed_integer(dtype) ? std::byte{0xfe} : std::byte{3}};
+    Safetensors content;
+    content.arrays.emplace("a", Array(type, numbers));
+    const Safetensors read = Safetensors::parse(content.serialize(), "data");
+    EXPECT_EQ(read.arrays.at("a").type(), (Type{is_signed_integer(dtype) ? DType::i8 : DType::u8, {2}}));
+    const Array back = read.array("a", type);
+    EXPECT_EQ(back.type(), type);
+    EXPECT_TRUE(std::ranges::equal(back.bytes(), numbers));
+    EXPECT_EQ(read.array("a", read.arrays.at("a").type()).type().dtype, read.arrays.at("a").type().dtype);
+  }
+}
+
+TEST(Safetensors, RefusesNumbersThatDoNotFitNarrowIntegers) {
+  Safetensors content;
+  content.arrays.emplace("signed", Array::of<std::int8_t>({2}, {-3, 1}));
+  content.arrays.emplace("natural", Array::of<std::uint8_t>({1}, {16}));
+  const auto error = [&](const std::string& name, DType dtype, std::int64_t extent) {
+    try {
+      content.array(name, {dtype, {extent}});
+    } catch (const Error& refused) {
+      return std::string(refused.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(error("signed", DType::i4, 2), "");
+  EXPECT_EQ(error("signed", DType::i2, 2), "safetensors: array signed: its numbers must fit i2");
+  EXPECT_EQ(error("natural", DType::u4, 1), "safetensors: array natural: its numbers must fit u4");
+  EXPECT_EQ(error("absent", DType::f32, 1), "safetensors: there is no array absent");
+}
+
+TEST(Safetensors, HoldsKeysAsWords) {
+  const Array words = Array::of<std::uint32_t>({3, 2}, {1, 2, 3, 4, 5, 6});
+  Safetensors content;
+  content.arrays.emplace("a", words);
+  const Type type{DType::key, {3}};
+  const Array keys = content.array("a", type);
+  EXPECT_EQ(keys.type(), type);
+  EXPECT_TRUE(std::ranges::equal(keys.bytes(), words.bytes()));
+  EXPECT_EQ(content.array("a", Type{DType::key, {2}}).type(), words.type());
+  Safetensors written;
+  written.arrays.emplace("a", keys);
+  EXPECT_EQ(written.serialize(), content.serialize());
 }
 
 struct Malformed {

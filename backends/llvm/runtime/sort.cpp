@@ -182,7 +182,7 @@ void sort_lines(const SortRequest& request, Keys<Bits, floating> keys, const voi
 }  // namespace
 
 bool sorts(DType key) {
-  return (is_integer(key) && key != DType::i4 && key != DType::u4) || key == DType::f16 || key == DType::bf16 ||
+  return (is_integer(key) && !is_narrow_integer(key)) || key == DType::f16 || key == DType::bf16 ||
          key == DType::f32 || key == DType::f64;
 }
 

@@ -21,7 +21,9 @@ NAMES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64
 
 
 def plain(value):
-    """The array's numpy form; keys as u32."""
+    """The array's numpy form; keys as u32, integers of 2 and 4 bits as bytes."""
+    if value.dtype.name in ("int2", "int4", "uint2", "uint4"):
+        value = value.astype(value.dtype.name[:-1] + "8")
     if jnp.issubdtype(value.dtype, jax.dtypes.prng_key):
         value = jax.random.key_data(value)
     return np.ascontiguousarray(value)
@@ -45,7 +47,7 @@ def case(name, function, *inputs, rtol=1e-6, partitionable=True, outputs=None):
     with jax.threefry_partitionable(partitionable):
         text = str(jax.make_jaxpr(function)(*inputs))
         outputs = outputs or jax.tree.leaves(jax.jit(function)(*inputs))
-    arrays = {f"in{i}": plain(value) for i, value in enumerate(inputs)}
+    arrays = {f"in{i}": plain(value) for i, value in enumerate(jax.tree.leaves(inputs))}
     arrays |= {f"out{i}": plain(value) for i, value in enumerate(outputs)}
     metadata = {"rtol": repr(rtol), "threefry_partitionable": "true" if partitionable else "false"}
     (FOLDER / f"{name}.jaxpr").write_text(text + "\n")
