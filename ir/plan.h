@@ -169,6 +169,9 @@ struct Plan {
   std::unordered_map<NodeId, RoutinePlan> routines;  ///< CPU; those without a plan run their expansion
   std::int64_t scratch_bytes = 0;
   std::int64_t vector_bits = 0;  ///< CPU: widest vector
+  /// CPU: numbers of outermost nodes, ascending, before which native code goes on in another function. No private memory
+  /// is handed on there.
+  std::vector<std::size_t> cuts;
 };
 
 std::string_view name(Storage storage);

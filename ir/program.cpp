@@ -78,16 +78,18 @@ void collect(const Node& node, Uses& uses) {
 }  // namespace
 
 void visit_nodes(const Block& block, const std::function<void(const Node&)>& visit) {
-  for (const Node& node : block.nodes) {
-    visit(node);
-    if (const auto* loop = std::get_if<Loop>(&node.kind)) {
-      if (loop->condition) visit_nodes(*loop->condition, visit);
-      visit_nodes(loop->body, visit);
-    } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
-      for (const Block& inner : branch->blocks) visit_nodes(inner, visit);
-    } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
-      visit_nodes(routine->expansion, visit);
-    }
+  for (const Node& node : block.nodes) visit_nodes(node, visit);
+}
+
+void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit) {
+  visit(node);
+  if (const auto* loop = std::get_if<Loop>(&node.kind)) {
+    if (loop->condition) visit_nodes(*loop->condition, visit);
+    visit_nodes(loop->body, visit);
+  } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
+    for (const Block& inner : branch->blocks) visit_nodes(inner, visit);
+  } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
+    visit_nodes(routine->expansion, visit);
   }
 }
 

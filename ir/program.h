@@ -213,6 +213,8 @@ void verify(const Program& program);
 
 /// Visits every node, outer before inner.
 void visit_nodes(const Block& block, const std::function<void(const Node&)>& visit);
+/// The same for a node and all inside it.
+void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit);
 /// Arrays that a node reads, blocks inside included (arrays assigned inside excluded).
 std::vector<ArrayId> arrays_read(const Node& node);
 /// Arrays that a node assigns for the nodes after it.

@@ -22,12 +22,18 @@ bool ElementNumber::uniform(int valid) const {
 Arrays::Arrays(Code& code)
     : code_(code),
       weights_(code.program.arrays.size()),
+      copies_(code.plan.buffers.size(), 1),
       buffers_(code.plan.buffers.size(), nullptr),
+      aligned_(code.plan.buffers.size(), nullptr),
       pointers_(code.program.arrays.size(), nullptr),
       registers_(code.program.arrays.size()),
       in_buffer_(code.plan.buffers.size()) {
+  int widest = 1;
+  for (const auto& [node, loop] : code.plan.loops)
+    if (!loop.lane_extents.empty()) widest = std::max(widest, loop.lane_width);
   for (ir::ArrayId array = 0; array < code.program.arrays.size(); ++array) {
     const ir::Placement& place = placement(array);
+    if (per_lane(array)) copies_[place.buffer] = widest;
     in_buffer_[place.buffer].push_back(array);
     for (const ir::Placement::LoopStride& stride : place.loop_strides) moved_by_[stride.loop].push_back(array);
     weights_[array] = place.strides;
@@ -86,19 +92,16 @@ std::int64_t Arrays::register_count(ir::ArrayId array) const {
   return count;
 }
 
-void Arrays::bind(Value* inputs, Value* outputs, Value* constants, Value* scratch) {
+void Arrays::bind(Value* inputs, Value* outputs, Value* constants, Value* scratch,
+                  std::span<const ir::BufferId> buffers) {
   llvm::IRBuilder<>& builder = code_.builder;
   llvm::Type* pointer = builder.getPtrTy();
-  std::vector<int> copies(code_.plan.buffers.size(), 1);
-  for (const auto& [node, loop] : code_.plan.loops) {
-    if (loop.lane_extents.empty()) continue;
-    for (ir::ArrayId array = 0; array < code_.program.arrays.size(); ++array)
-      if (per_lane(array)) copies[placement(array).buffer] = std::max(copies[placement(array).buffer], loop.lane_width);
-  }
   const auto slot = [&](Value* table, std::int64_t number) {
     return builder.CreateLoad(pointer, builder.CreateConstGEP1_64(pointer, table, static_cast<std::uint64_t>(number)));
   };
-  for (std::size_t k = 0; k < buffers_.size(); ++k) {
+  unbind();
+  bound_.assign(buffers.begin(), buffers.end());
+  for (const ir::BufferId k : buffers) {
     const ir::Buffer& buffer = code_.plan.buffers[k];
     switch (buffer.storage) {
       case ir::Storage::input:
@@ -114,7 +117,7 @@ void Arrays::bind(Value* inputs, Value* outputs, Value* constants, Value* scratc
         buffers_[k] = builder.CreateConstGEP1_64(builder.getInt8Ty(), scratch, static_cast<std::uint64_t>(buffer.slot));
         break;
       case ir::Storage::stack:
-        buffers_[k] = code_.frame_memory(buffer.bytes * copies[k]);
+        buffers_[k] = code_.frame_memory(buffer.bytes * copies_[k]);
         break;
       case ir::Storage::registers:
         break;
@@ -122,15 +125,15 @@ void Arrays::bind(Value* inputs, Value* outputs, Value* constants, Value* scratc
         throw InternalError("cpu: a plan for the CPU has no shared memory");
     }
   }
-  aligned_.assign(buffers_.size(), nullptr);
-  for (std::size_t k = 0; k < buffers_.size(); ++k) {
+  for (const ir::BufferId k : buffers) {
     if (!code_.plan.buffers[k].streamed) continue;
     Value* address = builder.CreatePtrToInt(buffers_[k], builder.getInt64Ty());
     aligned_[k] = builder.CreateICmpEQ(builder.CreateAnd(address, code_.integer(63)), code_.integer(0));
   }
   if (scopes_.empty()) make_scopes();
-  for (ir::ArrayId array = 0; array < pointers_.size(); ++array)
-    if (placement(array).loop_strides.empty()) refresh(array);
+  for (const ir::BufferId k : buffers)
+    for (const ir::ArrayId array : in_buffer_[k])
+      if (placement(array).loop_strides.empty()) refresh(array);
 }
 
 void Arrays::make_scopes() {
@@ -229,10 +232,32 @@ void Arrays::restore(const BufferState& state) {
   for (std::size_t k = 0; k < state.arrays.size(); ++k) pointers_[in_buffer_[state.buffer][k]] = state.arrays[k];
 }
 
+void Arrays::unbind() {
+  for (const ir::BufferId k : bound_) {
+    buffers_[k] = aligned_[k] = nullptr;
+    for (const ir::ArrayId array : in_buffer_[k]) pointers_[array] = nullptr;
+  }
+}
+
+Arrays::Bindings Arrays::bindings() const {
+  Bindings result{bound_, {}, positions_, scalars_};
+  for (const ir::BufferId k : bound_) {
+    result.pointers.push_back(buffers_[k]);
+    result.pointers.push_back(aligned_[k]);
+    for (const ir::ArrayId array : in_buffer_[k]) result.pointers.push_back(pointers_[array]);
+  }
+  return result;
+}
+
 void Arrays::restore(Bindings bindings) {
-  buffers_ = std::move(bindings.buffers);
-  aligned_ = std::move(bindings.aligned);
-  pointers_ = std::move(bindings.pointers);
+  unbind();
+  bound_ = std::move(bindings.buffers);
+  auto pointer = bindings.pointers.begin();
+  for (const ir::BufferId k : bound_) {
+    buffers_[k] = *pointer++;
+    aligned_[k] = *pointer++;
+    for (const ir::ArrayId array : in_buffer_[k]) pointers_[array] = *pointer++;
+  }
   positions_ = std::move(bindings.positions);
   scalars_ = std::move(bindings.scalars);
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
@@ -54,8 +55,9 @@ class Arrays {
  public:
   explicit Arrays(Code& code);
 
-  /// Makes base pointers from the entry point's arguments.
-  void bind(llvm::Value* inputs, llvm::Value* outputs, llvm::Value* constants, llvm::Value* scratch);
+  /// Makes base pointers of the given buffers from the entry point's arguments.
+  void bind(llvm::Value* inputs, llvm::Value* outputs, llvm::Value* constants, llvm::Value* scratch,
+            std::span<const ir::BufferId> buffers);
 
   const ir::ProgramArray& info(ir::ArrayId array) const { return code_.program.arrays[array]; }
   const ir::Placement& placement(ir::ArrayId array) const { return code_.plan.placements[array]; }
@@ -114,13 +116,12 @@ class Arrays {
 
   /// Where buffers and arrays are in the function at hand, to come back to it after another one.
   struct Bindings {
-    std::vector<llvm::Value*> buffers;
-    std::vector<llvm::Value*> aligned;
-    std::vector<llvm::Value*> pointers;
+    std::vector<ir::BufferId> buffers;
+    std::vector<llvm::Value*> pointers;  ///< for each buffer: its own, whether it is aligned, its arrays'
     std::unordered_map<ir::NodeId, llvm::Value*> positions;
     std::unordered_map<ir::ArrayId, llvm::Value*> scalars;
   };
-  Bindings bindings() const { return {buffers_, aligned_, pointers_, positions_, scalars_}; }
+  Bindings bindings() const;
   void restore(Bindings bindings);
 
   /// What another function needs to know of this one to reach some arrays: the positions of the loops around, single
@@ -178,6 +179,8 @@ class Arrays {
   template <typename Instruction>
   Instruction* annotate(ir::ArrayId array, Instruction* access);
   void make_scopes();
+  /// Forgets where buffers are.
+  void unbind();
   llvm::Value* from_memory(ir::ArrayId array, llvm::Value* value);
   llvm::Value* to_memory(ir::ArrayId array, llvm::Value* value);
 
@@ -198,6 +201,8 @@ class Arrays {
   Code& code_;
   std::vector<Scatter> scatters_;                           ///< of the nest being emitted
   std::vector<std::vector<std::int64_t>> weights_;          ///< by array: elements a step of each dimension
+  std::vector<int> copies_;                                 ///< by buffer: of what each lane has its own of
+  std::vector<ir::BufferId> bound_;                         ///< buffers that the function at hand knows
   std::vector<llvm::Value*> buffers_;                       ///< by buffer
   std::vector<llvm::Value*> aligned_;                       ///< by buffer: whether a streamed one is
   std::vector<llvm::Value*> pointers_;                      ///< by array: element 0 of the current slice

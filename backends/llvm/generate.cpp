@@ -46,6 +46,31 @@ void leave_out_passes(llvm::TargetPassConfig& config) {
     config.disablePass(pass);
 }
 
+/// Cuts very long blocks: instruction selection and scheduling compare the operations of a block with each other.
+class CutLongBlocks : public llvm::FunctionPass {
+ public:
+  static inline char ID = 0;
+
+  CutLongBlocks() : llvm::FunctionPass(ID) {}
+
+  bool runOnFunction(llvm::Function& function) override {
+    constexpr std::size_t longest = 1024;
+    bool changed = false;
+    for (auto block = function.begin(); block != function.end(); ++block) {
+      // What is allocated in the first block stays there.
+      std::size_t count = 0;
+      for (llvm::Instruction& instruction : *block) {
+        if (llvm::isa<llvm::PHINode>(instruction) || llvm::isa<llvm::AllocaInst>(instruction)) continue;
+        if (++count <= longest || instruction.isTerminator()) continue;
+        block->splitBasicBlock(&instruction);  // the rest is the next block
+        changed = true;
+        break;
+      }
+    }
+    return changed;
+  }
+};
+
 /// The few passes over LLVM's own form that instruction selection relies on. Addresses are simple when they are
 /// emitted, so that loops need no strength reduction.
 bool add_selection_passes(llvm::legacy::PassManager& passes, llvm::TargetMachine& target,
@@ -57,6 +82,7 @@ bool add_selection_passes(llvm::legacy::PassManager& passes, llvm::TargetMachine
   passes.add(llvm::createScalarizeMaskedMemIntrinLegacyPass());
   passes.add(llvm::createExpandReductionsPass());
   config.addCodeGenPrepare();
+  passes.add(new CutLongBlocks);  // the pass manager owns it
   config.addISelPrepare();
   return !InstructionSelection::add(config);
 }

@@ -24,7 +24,7 @@ void ProgramEmitter::in_parts(std::int64_t count, std::vector<ir::ArrayId> array
     if (code_.lines && location) code_.lines->set({location.getLine(), location.getCol()}, builder);
     code_.entry = function;
     code_.harmless = nullptr;
-    arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3));
+    arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3), bindings.buffers);
     if (!fields.empty()) {
       Values values;
       for (unsigned k = 0; k < fields.size(); ++k)

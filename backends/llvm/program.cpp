@@ -3,9 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backends/llvm/jit.h"
 #include "backends/llvm/nest.h"
-#include "backends/llvm/parts.h"
 #include "jaxc/error.h"
 
 namespace jaxc::cpu {
@@ -14,8 +15,6 @@ using llvm::Value;
 
 namespace {
 
-/// Nodes of one function: LLVM takes longer for each when there are many more.
-constexpr std::size_t part_weight = 64;
 /// Operations of a nest's body that is emitted twice, to store past the caches or not.
 constexpr std::size_t short_body = 16;
 
@@ -53,12 +52,14 @@ void ProgramEmitter::emit() {
   const auto run = [&](llvm::Function* function, std::size_t begin, std::size_t end) {
     code_.entry = function;
     code_.harmless = nullptr;
-    arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3));
+    arrays_.bind(function->getArg(0), function->getArg(1), function->getArg(2), function->getArg(3),
+                 buffers_of(std::span(nodes).subspan(begin, end - begin)));
     for (std::size_t k = begin; k < end; ++k) node(nodes[k]);
     builder.CreateRetVoid();
   };
-  const std::vector<std::size_t> ends = parts(code_.program, code_.plan, part_weight);
-  if (ends.size() == 1) return run(begin_function(entry_name, llvm::Function::ExternalLinkage), 0, nodes.size());
+  if (code_.plan.cuts.empty()) return run(begin_function(entry_name, llvm::Function::ExternalLinkage), 0, nodes.size());
+  std::vector<std::size_t> ends = code_.plan.cuts;
+  ends.push_back(nodes.size());
   std::vector<llvm::Function*> functions;
   std::size_t begin = 0;
   for (std::size_t end : ends) {
@@ -69,6 +70,26 @@ void ProgramEmitter::emit() {
   llvm::Function* entry = begin_function(entry_name, llvm::Function::ExternalLinkage);
   for (llvm::Function* function : functions) builder.CreateCall(function, entry_arguments(entry));
   builder.CreateRetVoid();
+}
+
+std::vector<ir::BufferId> ProgramEmitter::buffers_of(std::span<const ir::Node> nodes) const {
+  std::vector<ir::BufferId> buffers;
+  const auto touch = [&](ir::ArrayId array) { buffers.push_back(code_.plan.placements[array].buffer); };
+  const auto visit = [&](const ir::Node& node) {
+    for (ir::ArrayId array : ir::arrays_assigned(node)) touch(array);
+    if (const auto* loop = std::get_if<ir::Loop>(&node.kind)) {
+      touch(loop->position);
+      for (const ir::Carry& carry : loop->carries) touch(carry.argument);
+      for (const ir::StackedInput& input : loop->inputs) touch(input.argument);
+    }
+  };
+  for (const ir::Node& node : nodes) {
+    for (ir::ArrayId array : ir::arrays_read(node)) touch(array);
+    ir::visit_nodes(node, visit);
+  }
+  std::sort(buffers.begin(), buffers.end());
+  buffers.erase(std::unique(buffers.begin(), buffers.end()), buffers.end());
+  return buffers;
 }
 
 void ProgramEmitter::block(const ir::Block& block) {

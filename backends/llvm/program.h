@@ -1,6 +1,9 @@
 // ProgramEmitter: the entry function of a whole Program, block by block.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "backends/llvm/arrays.h"
 #include "backends/llvm/code.h"
 #include "backends/llvm/forms.h"
@@ -20,6 +23,8 @@ class ProgramEmitter {
  private:
   static constexpr unsigned entry_parameters = 5;
 
+  /// The buffers that nodes, and those inside them, use.
+  std::vector<ir::BufferId> buffers_of(std::span<const ir::Node> nodes) const;
   /// A function with the entry point's parameters and `more`; code goes to its first block.
   llvm::Function* begin_function(const char* name, llvm::GlobalValue::LinkageTypes linkage,
                                  llvm::ArrayRef<llvm::Type*> more = {});

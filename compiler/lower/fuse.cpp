@@ -172,9 +172,9 @@ class Fusion {
         for (Block& part : branch->blocks) this->block(part, loop);
       } else if (auto* routine = std::get_if<ir::Routine>(&node.kind)) {
         // A library may stand in for the expansion, so that it reads the routine's inputs alone.
-        const auto outside = std::exchange(candidates_, {});
+        auto outside = std::exchange(candidates_, {});
         this->block(routine->expansion, ++loops_);
-        candidates_ = outside;
+        candidates_ = std::move(outside);
       }
     }
   }

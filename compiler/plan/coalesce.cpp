@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "ir/in_place.h"
 
@@ -31,7 +32,10 @@ class Coalescer {
     classes_.class_of.resize(count);
     std::iota(classes_.class_of.begin(), classes_.class_of.end(), 0U);
     classes_.members.resize(count);
-    for (ArrayId array = 0; array < count; ++array) classes_.members[array] = {array};
+    for (ArrayId array = 0; array < count; ++array) {
+      classes_.members[array] = {array};
+      latest_.push_back({ranges_[array].end});
+    }
     classes_.homes.resize(count);
     value_.resize(count);
     std::iota(value_.begin(), value_.end(), 0U);
@@ -102,16 +106,16 @@ class Coalescer {
   }
 
   void merge_carries(const Loop& loop, const NodeMoments& at) {
-    ranges_[loop.position].end = at.end - 1;
+    set_end(loop.position, at.end - 1);
     for (const ir::Carry& carry : loop.carries) {
       if (carry.next == carry.argument) {  // invariant
-        if (!try_merge(carry.argument, carry.result)) ranges_[carry.argument].end = at.end - 1;
+        if (!try_merge(carry.argument, carry.result)) set_end(carry.argument, at.end - 1);
         continue;
       }
       try_merge(carry.argument, carry.result);
       const bool assigned_inside = loops_[carry.next].size() >= loops_[carry.argument].size();
       // Copied at the end of each step: the argument's storage is taken throughout.
-      if (!assigned_inside || !try_merge(carry.next, carry.argument)) ranges_[carry.argument].end = at.end - 1;
+      if (!assigned_inside || !try_merge(carry.next, carry.argument)) set_end(carry.argument, at.end - 1);
     }
     for (const ir::Carry& carry : loop.carries)
       if (loops_[carry.initial].size() + 1 == loops_[carry.argument].size()) try_merge(carry.initial, carry.argument);
@@ -153,11 +157,54 @@ class Coalescer {
     if ((left_fixed || right_fixed) && is_small_(left)) return false;
     if (left_fixed && !fits(left_home, right_class)) return false;
     if (right_fixed && !fits(right_home, left_class)) return false;
-    for (ArrayId one : classes_.members[left_class])
-      for (ArrayId other : classes_.members[right_class])
-        if (conflict(one, other)) return false;
+    const bool left_is_smaller = classes_.members[left_class].size() < classes_.members[right_class].size();
+    for (ArrayId one : classes_.members[left_is_smaller ? left_class : right_class])
+      if (conflicts(one, left_is_smaller ? right_class : left_class)) return false;
     join(left, right);
     return true;
+  }
+
+  // Whether a class has a member that conflicts with the array: looks only at those whose ranges can meet the array's.
+  bool conflicts(ArrayId array, std::uint32_t storage_class) const {
+    const std::vector<ArrayId>& members = classes_.members[storage_class];
+    const LiveRange& range = ranges_[array];
+    std::size_t place = first_after(members, range.end);
+    while (place-- > 0 && latest_[storage_class][place] >= range.begin)
+      if (conflict(array, members[place])) return true;
+    return false;
+  }
+
+  // Members are in the order of their begins: the place of the first that begins after the moment.
+  std::size_t first_after(const std::vector<ArrayId>& members, std::int64_t moment) const {
+    const auto found =
+        std::upper_bound(members.begin(), members.end(), moment,
+                         [&](std::int64_t value, ArrayId member) { return value < ranges_[member].begin; });
+    return static_cast<std::size_t>(found - members.begin());
+  }
+
+  // The place of the first member that begins at the moment or later.
+  std::size_t first_from(const std::vector<ArrayId>& members, std::int64_t moment) const {
+    const auto found =
+        std::lower_bound(members.begin(), members.end(), moment,
+                         [&](ArrayId member, std::int64_t value) { return ranges_[member].begin < value; });
+    return static_cast<std::size_t>(found - members.begin());
+  }
+
+  void set_end(ArrayId array, std::int64_t end) {
+    ranges_[array].end = end;
+    const std::uint32_t storage_class = classes_.class_of[array];
+    update_latest(storage_class, first_from(classes_.members[storage_class], ranges_[array].begin));
+  }
+
+  // Renews the latest ends from a place on.
+  void update_latest(std::uint32_t storage_class, std::size_t place) {
+    const std::vector<ArrayId>& members = classes_.members[storage_class];
+    std::vector<std::int64_t>& latest = latest_[storage_class];
+    latest.resize(members.size());
+    for (; place < members.size(); ++place) {
+      const std::int64_t end = ranges_[members[place]].end;
+      latest[place] = place == 0 ? end : std::max(latest[place - 1], end);
+    }
   }
 
   // A slice of a stacked result exists only within its loop's steps, and only in the result's layout.
@@ -196,12 +243,17 @@ class Coalescer {
     const std::uint32_t kept = classes_.class_of[left];
     const std::uint32_t gone = classes_.class_of[right];
     if (kept == gone) return;
-    for (ArrayId member : classes_.members[gone]) {
-      classes_.class_of[member] = kept;
-      classes_.members[kept].push_back(member);
-    }
+    std::vector<ArrayId>& members = classes_.members[kept];
+    const std::vector<ArrayId> more = std::exchange(classes_.members[gone], {});
+    for (ArrayId member : more) classes_.class_of[member] = kept;
+    const std::size_t place = first_after(members, ranges_[more.front()].begin);
+    const auto middle = static_cast<std::ptrdiff_t>(members.size());
+    members.insert(members.end(), more.begin(), more.end());
+    std::inplace_merge(members.begin() + static_cast<std::ptrdiff_t>(place), members.begin() + middle, members.end(),
+                       [&](ArrayId one, ArrayId other) { return ranges_[one].begin < ranges_[other].begin; });
+    update_latest(kept, place);
+    latest_[gone].clear();
     if (classes_.homes[kept].kind == FixedHome::Kind::none) classes_.homes[kept] = classes_.homes[gone];
-    classes_.members[gone].clear();
   }
 
   const Program& program_;
@@ -211,8 +263,9 @@ class Coalescer {
   const IsSmall& is_small_;
   const MayShare& may_share_;
   StorageClasses classes_;
-  mutable std::vector<ArrayId> value_;    ///< arrays that hold one value, as a union-find forest
-  std::vector<const Node*> assigned_by_;  ///< the nest that assigns each array
+  std::vector<std::vector<std::int64_t>> latest_;  ///< by class and member: the last end of the members up to it
+  mutable std::vector<ArrayId> value_;             ///< arrays that hold one value, as a union-find forest
+  std::vector<const Node*> assigned_by_;           ///< the nest that assigns each array
 };
 
 }  // namespace

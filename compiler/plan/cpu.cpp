@@ -50,6 +50,9 @@ constexpr std::int64_t unrolled_loop_operations = 768;
 // In lanes, most of the code of a step chooses by its position, which straight-line code knows.
 constexpr std::int64_t unrolled_lane_operations = 4096;
 
+// Nodes of one function: LLVM takes longer for each when there are many more.
+constexpr std::size_t function_nodes = 64;
+
 // Enough to be worth threads, and little enough to be multiplied once more.
 constexpr std::int64_t most_operations = std::int64_t{1} << 40;
 
@@ -65,17 +68,23 @@ class CpuPlanner {
 
   Plan run() {
     schedule(program_.body, 0);
+    for (std::uint32_t number = 1; number < lanes_.size(); ++number) lane_number_[lanes_[number].node] = number;
+    for (ArrayId array = 0; array < lanes_of_.size(); ++array) lanes_[lanes_of_[array]].arrays.push_back(array);
     const Liveness live = liveness(program_);
+    cut(live);
     const auto is_small = [&](ArrayId array) { return lane_bytes(array) <= options_.private_bytes; };
     StorageClasses classes =
         coalesce(program_, live, is_small, [&](ArrayId left, ArrayId right) { return may_share(left, right); });
-    for (const LaneLoop& loop : lanes_) {
-      // Lanes run one after the other: what any of them needs is needed until the last one ends.
-      if (loop.axes.extents.empty()) continue;
-      keep_throughout(live.moments[loop.node], classes);
-    }
+    std::vector<LiveRange> whole;
+    const auto keep_throughout = [&](ir::NodeId node) {
+      whole.push_back({live.moments[node].begin, live.moments[node].end});
+    };
+    // Lanes run one after the other: what any of them needs is needed until the last one ends.
+    for (const LaneLoop& loop : lanes_)
+      if (!loop.axes.extents.empty()) keep_throughout(loop.node);
     // A library reads its inputs and writes its outputs in any order.
-    for (const auto& [node, routine] : plan_.routines) keep_throughout(live.moments[node], classes);
+    for (const auto& [node, routine] : plan_.routines) keep_throughout(node);
+    extend(classes, std::move(whole));
     const auto in_memory = [&](ArrayId array) { return lanes_of_[array] == 0 && !is_small(array); };
     const auto doubled = double_carries(program_, live, in_memory, classes);
     std::int64_t stack = 0;
@@ -106,10 +115,44 @@ class CpuPlanner {
   }
 
  private:
-  static void keep_throughout(const NodeMoments& node, StorageClasses& classes) {
-    const LiveRange whole{node.begin, node.end};
-    for (LiveRange& range : classes.ranges)
-      if (range.overlaps(whole)) range = {std::min(range.begin, whole.begin), std::max(range.end, whole.end)};
+  // Whatever is needed at some time of one of the given ranges, which lie apart or inside each other, is needed
+  // throughout it.
+  static void extend(StorageClasses& classes, std::vector<LiveRange> whole) {
+    std::sort(whole.begin(), whole.end(), [](const LiveRange& one, const LiveRange& other) {
+      return one.begin != other.begin ? one.begin < other.begin : one.end > other.end;
+    });
+    const auto inside = [](const LiveRange& outer, const LiveRange& inner) { return inner.end <= outer.end; };
+    whole.erase(std::unique(whole.begin(), whole.end(), inside), whole.end());
+    for (LiveRange& range : classes.ranges) {
+      const auto first = std::lower_bound(whole.begin(), whole.end(), range.begin,
+                                          [](const LiveRange& each, std::int64_t moment) { return each.end < moment; });
+      if (first == whole.end() || !range.overlaps(*first)) continue;
+      const auto after =
+          std::upper_bound(first, whole.end(), range.end,
+                           [](std::int64_t moment, const LiveRange& each) { return moment < each.begin; });
+      range = {std::min(range.begin, first->begin), std::max(range.end, std::prev(after)->end)};
+    }
+  }
+
+  // Native code of many nodes is several functions, between which no private memory lives: what small arrays hand on
+  // there is storage of its own.
+  void cut(const Liveness& live) {
+    const std::vector<Node>& nodes = program_.body.nodes;
+    std::vector<std::int64_t> moments;
+    std::size_t gathered = 0;
+    for (std::size_t k = 0; k + 1 < nodes.size(); ++k) {
+      ir::visit_nodes(nodes[k], [&](const Node&) { ++gathered; });
+      if (gathered < function_nodes) continue;
+      gathered = 0;
+      plan_.cuts.push_back(k + 1);
+      moments.push_back(live.moments[nodes[k].id].end);
+    }
+    handed_on_.resize(program_.arrays.size());
+    for (ArrayId array = 0; array < handed_on_.size(); ++array) {
+      const LiveRange& range = live.ranges[array];
+      const auto next = std::lower_bound(moments.begin(), moments.end(), range.begin);
+      handed_on_[array] = next != moments.end() && *next < range.end;
+    }
   }
 
   // One after the other, libraries use the memory past the arrays. Where an array has come to lie with gaps, the
@@ -150,8 +193,8 @@ class CpuPlanner {
         nest_plan.split = in_step ? steps.split(*nest, nest_plan) : split_nest(*nest, nest_plan);
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         if (independent_steps_.contains(node.id)) share_out_steps(node);
-        for (std::uint32_t number = 1; number < lanes_.size(); ++number)
-          if (lanes_[number].node == node.id) share_out_lanes(node, number);
+        if (const auto found = lane_number_.find(node.id); found != lane_number_.end())
+          share_out_lanes(node, found->second);
         const LoopPlan& loop_plan = plan_.loops[node.id];
         if (!loop_plan.lane_threads && loop_plan.lane_extents.empty()) share_out(loop->body, true);
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
@@ -167,9 +210,8 @@ class CpuPlanner {
   void share_out_lanes(const Node& node, std::uint32_t number) {
     if (uses_private_arrays(node)) return;
     const std::set<ArrayId> slices = slices_in_place(std::get<Loop>(node.kind));
-    for (ArrayId array = 0; array < lanes_of_.size(); ++array)
-      if (lanes_of_[array] == number && !is_private(array) && lane_dimensions(array)[0] < 0 && !slices.contains(array))
-        return;
+    for (ArrayId array : lanes_[number].arrays)
+      if (!is_private(array) && lane_dimensions(array)[0] < 0 && !slices.contains(array)) return;
     LoopPlan& loop = plan_.loops[node.id];
     const LaneLoop& lanes = lanes_[number];
     const std::int64_t width = loop.lane_extents.size() == 1 ? loop.lane_width : 1;
@@ -262,6 +304,7 @@ class CpuPlanner {
     IndependentAxes axes;
     int width = 1;
     std::int64_t operations = 0;  ///< of one vector of lanes in all steps
+    std::vector<ArrayId> arrays;  ///< that it alone knows
   };
 
   // The dimension of an array that is each lane axis of the loop in lanes that assigns it, or -1.
@@ -281,6 +324,7 @@ class CpuPlanner {
 
   // Each lane begins from what was there before the loop, and sees its own part of everything.
   bool may_share(ArrayId left, ArrayId right) const {
+    if (handed_on_[left] != handed_on_[right] && lane_bytes(left) <= options_.private_bytes) return false;
     if (lanes_of_[left] == 0 && lanes_of_[right] == 0) return true;
     if (lanes_of_[left] != lanes_of_[right]) return false;
     return program_.arrays[left].shape != program_.arrays[right].shape ||
@@ -372,7 +416,7 @@ class CpuPlanner {
         plan_.loops[id].lane_extents = lanes->axes.extents;
         plan_.loops[id].lane_width = lanes->width;
         current_lanes_ = static_cast<std::uint32_t>(lanes_.size());
-        lanes_.push_back({id, std::move(lanes->axes), lanes->width, lanes->operations});
+        lanes_.push_back({id, std::move(lanes->axes), lanes->width, lanes->operations, {}});
         enter_lanes(loop);
         enter_lanes(loop.body);
         if (loop.condition) enter_lanes(*loop.condition);
@@ -451,6 +495,7 @@ class CpuPlanner {
     const std::vector<ArrayId>& members = classes.members[k];
     const bool lanes = lanes_of_[members.front()] != 0;
     for (ArrayId member : members) {
+      if (handed_on_[member]) return {Storage::scratch, 0};
       in_loop = in_loop || lanes || !live.loops[member].empty();
       indexed = indexed || indexed_[member];
       largest = std::max(largest, lane_bytes(member));
@@ -488,6 +533,8 @@ class CpuPlanner {
   std::vector<bool> indexed_;            ///< by ArrayId: some access has an index known only at run time
   std::vector<LaneLoop> lanes_;          ///< loops in lanes, from 1
   std::vector<std::uint32_t> lanes_of_;  ///< by ArrayId: the loop in lanes that alone knows the array, or 0
+  std::map<ir::NodeId, std::uint32_t> lane_number_;
+  std::vector<bool> handed_on_;  ///< by ArrayId: needed before and after a cut
   std::uint32_t current_lanes_ = 0;
   std::set<ir::NodeId> independent_steps_;  ///< outermost loops whose steps hand nothing on
 };

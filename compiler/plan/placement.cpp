@@ -2,7 +2,10 @@
 #include "compiler/plan/placement.h"
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <numeric>
+#include <utility>
 
 #include "compiler/plan/schedule.h"
 #include "jaxc/error.h"
@@ -32,6 +35,51 @@ void view(Placement& placement, const Placement& whole, const FixedHome& home) {
   placement.loop_strides = whole.loop_strides;
   placement.loop_strides.push_back({home.loop, whole.strides[static_cast<std::size_t>(home.axis)]});
 }
+
+/// Live ranges of placed buffers, as a tree over all ranges by their begins that knows the latest end below each node.
+class PlacedRanges {
+ public:
+  PlacedRanges(std::vector<std::uint32_t> classes, const std::vector<LiveRange>& ranges)
+      : classes_(std::move(classes)), ranges_(ranges) {
+    std::sort(classes_.begin(), classes_.end(), [&](std::uint32_t one, std::uint32_t other) {
+      return std::pair(ranges_[one].begin, one) < std::pair(ranges_[other].begin, other);
+    });
+    while (leaves_ < classes_.size()) leaves_ *= 2;
+    latest_.assign(2 * leaves_, nothing);
+  }
+
+  void add(std::uint32_t storage_class) {
+    const auto found = std::lower_bound(classes_.begin(), classes_.end(), storage_class, [&](auto one, auto other) {
+      return std::pair(ranges_[one].begin, one) < std::pair(ranges_[other].begin, other);
+    });
+    const std::int64_t end = ranges_[storage_class].end;
+    for (std::size_t node = leaves_ + static_cast<std::size_t>(found - classes_.begin()); node > 0; node /= 2)
+      latest_[node] = std::max(latest_[node], end);
+  }
+
+  /// The placed classes whose ranges overlap this one.
+  std::vector<std::uint32_t> overlapping(const LiveRange& range) const {
+    std::vector<std::uint32_t> result;
+    collect(1, 0, leaves_, range, result);
+    return result;
+  }
+
+ private:
+  static constexpr std::int64_t nothing = std::numeric_limits<std::int64_t>::min();
+
+  void collect(std::size_t node, std::size_t first, std::size_t count, const LiveRange& range,
+               std::vector<std::uint32_t>& result) const {
+    if (latest_[node] == nothing || latest_[node] < range.begin || ranges_[classes_[first]].begin > range.end) return;
+    if (count == 1) return result.push_back(classes_[first]);
+    collect(2 * node, first, count / 2, range, result);
+    collect(2 * node + 1, first + count / 2, count / 2, range, result);
+  }
+
+  std::vector<std::uint32_t> classes_;
+  const std::vector<LiveRange>& ranges_;
+  std::size_t leaves_ = 1;
+  std::vector<std::int64_t> latest_;
+};
 
 class Placer {
  public:
@@ -93,21 +141,29 @@ class Placer {
     std::sort(order.begin(), order.end(), [&](auto one, auto other) {
       return bytes(one) != bytes(other) ? bytes(one) > bytes(other) : one < other;
     });
-    std::vector<std::uint32_t> placed;  // by increasing offset
+    PlacedRanges placed(order, classes_.ranges);
+    std::vector<std::uint32_t> by_offset;
     for (std::uint32_t k : order) {
+      const auto start = [&](std::uint32_t other) { return plan_.buffers[*buffer_of_[other]].slot; };
+      std::vector<std::uint32_t> others = placed.overlapping(classes_.ranges[k]);
+      if (others.size() < by_offset.size() / 8) {
+        std::sort(others.begin(), others.end(), [&](auto one, auto other) { return start(one) < start(other); });
+      } else {
+        others.clear();
+        std::copy_if(by_offset.begin(), by_offset.end(), std::back_inserter(others),
+                     [&](auto other) { return classes_.ranges[k].overlaps(classes_.ranges[other]); });
+      }
       std::int64_t offset = 0;
-      for (std::uint32_t other : placed) {
-        if (!classes_.ranges[k].overlaps(classes_.ranges[other])) continue;
-        const std::int64_t start = plan_.buffers[*buffer_of_[other]].slot;
-        if (offset + bytes(k) <= start) break;
-        offset = std::max(offset, start + bytes(other));
+      for (std::uint32_t other : others) {
+        if (offset + bytes(k) <= start(other)) break;
+        offset = std::max(offset, start(other) + bytes(other));
       }
       plan_.buffers[*buffer_of_[k]].slot = offset;
       plan_.scratch_bytes = std::max(plan_.scratch_bytes, offset + bytes(k));
-      const auto after = std::upper_bound(placed.begin(), placed.end(), offset, [&](std::int64_t value, auto other) {
-        return value < plan_.buffers[*buffer_of_[other]].slot;
-      });
-      placed.insert(after, k);
+      placed.add(k);
+      const auto after = std::upper_bound(by_offset.begin(), by_offset.end(), offset,
+                                          [&](std::int64_t value, auto other) { return value < start(other); });
+      by_offset.insert(after, k);
     }
   }
 

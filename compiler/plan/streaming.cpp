@@ -2,6 +2,7 @@
 #include "compiler/plan/streaming.h"
 
 #include <algorithm>
+#include <set>
 
 namespace jaxc::compiler {
 
@@ -18,10 +19,10 @@ void mark_streamed(const ir::Program& program, ir::Plan& plan) {
   std::vector<bool> reread(plan.buffers.size(), false);
   std::vector<bool> in_loops(plan.buffers.size(), false);
   const auto visit = [&](const ir::Node& outermost) {
-    std::vector<bool> read(plan.buffers.size(), false);
-    std::vector<bool> written(plan.buffers.size(), false);
-    const auto mark = [&](const std::vector<ir::ArrayId>& arrays, std::vector<bool>& buffers) {
-      for (ir::ArrayId array : arrays) buffers[plan.placements[array].buffer] = true;
+    std::set<ir::BufferId> read;
+    std::set<ir::BufferId> written;
+    const auto mark = [&](const std::vector<ir::ArrayId>& arrays, std::set<ir::BufferId>& buffers) {
+      for (ir::ArrayId array : arrays) buffers.insert(plan.placements[array].buffer);
     };
     const auto add = [&](const ir::Node& node) {
       mark(ir::arrays_read(node), read);
@@ -31,9 +32,9 @@ void mark_streamed(const ir::Program& program, ir::Plan& plan) {
     };
     add(outermost);
     if (const auto* loop = std::get_if<ir::Loop>(&outermost.kind)) ir::visit_nodes(loop->body, add);
-    for (std::size_t k = 0; k < reread.size(); ++k) {
-      reread[k] = reread[k] || (read[k] && written[k]);
-      in_loops[k] = in_loops[k] || (written[k] && !std::holds_alternative<ir::Nest>(outermost.kind));
+    for (ir::BufferId buffer : written) {
+      if (read.contains(buffer)) reread[buffer] = true;
+      if (!std::holds_alternative<ir::Nest>(outermost.kind)) in_loops[buffer] = true;
     }
   };
   std::for_each(program.body.nodes.begin(), program.body.nodes.end(), visit);
