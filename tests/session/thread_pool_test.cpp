@@ -3,7 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
+#include <mutex>
+#include <set>
 #include <thread>
 
 namespace jaxc::cpu {
@@ -53,6 +59,40 @@ TEST(ThreadPoolOfThreads, ServesConcurrentCallers) {
     });
   for (std::thread& caller : callers) caller.join();
 }
+
+#if !__has_feature(thread_sanitizer)  // which starts no threads in forked processes
+TEST(ThreadPoolOfThreads, StartsAnewInForkedProcesses) {
+  for (int k = 0; k < 20; ++k) {
+    ThreadPool pool(4);
+    expect_each_part_once(pool, 4);
+    if (k % 2 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the threads sleep
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);
+      bool good = true;
+      for (int turn = 0; turn < 100; ++turn) {
+        std::vector<std::atomic<int>> done(9);
+        std::set<std::thread::id> threads;
+        std::mutex mutex;
+        pool.run(9, [&](std::int64_t part) {
+          ++done[static_cast<std::size_t>(part)];
+          std::this_thread::sleep_for(std::chrono::microseconds(10));
+          const std::lock_guard lock(mutex);
+          threads.insert(std::this_thread::get_id());
+        });
+        for (const std::atomic<int>& count : done) good = good && count == 1;
+        good = good && (turn < 50 || threads.size() > 1);
+      }
+      pool.~ThreadPool();
+      _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+    expect_each_part_once(pool, 7);
+  }
+}
+#endif
 
 TEST(ThreadPoolOfThreads, EndsAtOnce) {
   for (int k = 0; k < 50; ++k) {

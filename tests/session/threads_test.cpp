@@ -1,6 +1,9 @@
 // Threads: results that do not depend on their number, bit by bit, and executables that many threads call at once.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <thread>
@@ -205,6 +208,46 @@ TEST_P(Threads, MayCallOneExecutableConcurrently) {
   for (std::thread& caller : callers) caller.join();
   for (const std::vector<Array>& result : results) expect_same(result, want, "concurrently");
 }
+
+TEST_P(Threads, MayCallConcurrentlyWithFewThreads) {
+  const Executable executable = compile(Program::parse(GetParam().text), {.threads = 2});
+  const std::vector<Array> inputs = inputs_of(executable);
+  const std::vector<Array> want = executable.run(inputs);
+  std::vector<std::vector<Array>> results(8);
+  std::vector<std::thread> callers;
+  for (std::vector<Array>& result : results) callers.emplace_back([&] { result = executable.run(inputs); });
+  for (std::thread& caller : callers) caller.join();
+  for (const std::vector<Array>& result : results) expect_same(result, want, "concurrently");
+}
+
+#if !__has_feature(thread_sanitizer)  // which starts no threads in forked processes
+TEST_P(Threads, ServeForkedProcesses) {
+  const Executable executable = compile(Program::parse(GetParam().text), {.threads = 3});
+  const std::vector<Array> inputs = inputs_of(executable);
+  const std::vector<Array> want = executable.run(inputs);
+  std::vector<pid_t> children;
+  for (int process = 0; process < 2; ++process) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      bool good = true;
+      for (int run = 0; run < 2; ++run) {
+        const std::vector<Array> got = executable.run(inputs);
+        for (std::size_t k = 0; k < want.size(); ++k)
+          good = good && std::ranges::equal(got[k].bytes(), want[k].bytes());
+      }
+      _exit(good ? 0 : 1);
+    }
+    children.push_back(child);
+  }
+  expect_same(executable.run(inputs), want, "beside forked processes");
+  for (const pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+}
+#endif
 
 TEST_P(Threads, AgreeWithTheReference) {
   const Program program = Program::parse(GetParam().text);

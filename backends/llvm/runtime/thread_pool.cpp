@@ -2,9 +2,13 @@
 #include "backends/llvm/runtime/thread_pool.h"
 
 #include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <new>
 #include <system_error>
 
 namespace jaxc::cpu {
@@ -76,20 +80,61 @@ bool await_awake(Ready ready) {
 
 }  // namespace
 
+ForkMark::ForkMark() : process_(getpid()) {
+  constexpr std::size_t bytes = 1;  // of which the kernel makes a page
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;
+  if (madvise(memory, bytes, MADV_WIPEONFORK) == 0) {
+    page_ = new (memory) std::atomic<int>(1);
+  } else {
+    munmap(memory, bytes);
+  }
+}
+
+ForkMark::~ForkMark() {
+  if (page_ != nullptr) munmap(page_, 1);
+}
+
+bool ForkMark::is_own() const {
+  return page_ != nullptr ? page_->load(std::memory_order_relaxed) != 0 : getpid() == process_;
+}
+
 ThreadPool::ThreadPool(int threads) : threads_(count_of(threads)) {}
 
 ThreadPool::~ThreadPool() {
+  // What a fork copied of the parent's threads cannot be ended: nothing of them runs here.
+  ThreadTeam* const team = team_.load();
+  if (team != nullptr && team->is_own()) delete team;
+}
+
+ThreadTeam& ThreadPool::own_team() {
+  ThreadTeam* team = team_.load(std::memory_order_acquire);
+  if (team != nullptr && team->is_own()) return *team;
+  auto made = std::make_unique<ThreadTeam>(threads_);
+  if (team_.compare_exchange_strong(team, made.get())) return *made.release();
+  return *team;  // another caller's
+}
+
+void ThreadPool::run(std::int64_t count, const std::function<void(std::int64_t)>& part) {
+  if (threads_ == 1 || count < 2 || count > most_parts) {
+    for (std::int64_t k = 0; k < count; ++k) part(k);
+    return;
+  }
+  own_team().run(count, part);
+}
+
+ThreadTeam::~ThreadTeam() {
   if (team_.empty()) return;
   stop_.store(true);
   begin_turn(0, nullptr);
   for (std::thread& thread : team_) thread.join();
 }
 
-std::uint64_t ThreadPool::Share::turn() const {
+std::uint64_t ThreadTeam::Share::turn() const {
   return parts.load(std::memory_order_acquire) >> turn_shift;
 }
 
-void ThreadPool::start() {
+void ThreadTeam::start() {
   shares_ = std::vector<Share>(static_cast<std::size_t>(threads_));
   try {
     while (static_cast<int>(team_.size()) + 1 < threads_)
@@ -99,9 +144,9 @@ void ThreadPool::start() {
   }
 }
 
-void ThreadPool::run(std::int64_t count, const std::function<void(std::int64_t)>& part) {
-  std::unique_lock busy(busy_, std::defer_lock);
-  if (threads_ == 1 || count < 2 || count > most_parts || !busy.try_lock()) {
+void ThreadTeam::run(std::int64_t count, const std::function<void(std::int64_t)>& part) {
+  std::unique_lock busy(busy_, std::try_to_lock);
+  if (!busy) {
     for (std::int64_t k = 0; k < count; ++k) part(k);
     return;
   }
@@ -111,7 +156,7 @@ void ThreadPool::run(std::int64_t count, const std::function<void(std::int64_t)>
   await_parts();
 }
 
-void ThreadPool::begin_turn(std::int64_t count, const std::function<void(std::int64_t)>* part) {
+void ThreadTeam::begin_turn(std::int64_t count, const std::function<void(std::int64_t)>* part) {
   ++turn_;
   unfinished_.store(count, std::memory_order_relaxed);
   const auto members = static_cast<std::int64_t>(shares_.size());
@@ -129,7 +174,7 @@ void ThreadPool::begin_turn(std::int64_t count, const std::function<void(std::in
   wake_.notify_all();
 }
 
-void ThreadPool::take_parts(std::size_t member, std::uint64_t turn) {
+void ThreadTeam::take_parts(std::size_t member, std::uint64_t turn) {
   std::int64_t done = 0;
   for (std::size_t k = 0; k < shares_.size(); ++k) {
     Share& share = shares_[(member + k) % shares_.size()];
@@ -150,14 +195,14 @@ void ThreadPool::take_parts(std::size_t member, std::uint64_t turn) {
   left_.notify_one();
 }
 
-void ThreadPool::await_parts() {
+void ThreadTeam::await_parts() {
   if (await_awake([&] { return unfinished_.load(std::memory_order_acquire) == 0; })) return;
   std::unique_lock lock(mutex_);
   unfinished_.fetch_add(joining);
   left_.wait(lock, [&] { return unfinished_.load() == joining; });
 }
 
-std::uint64_t ThreadPool::await_turn(const Share& own, std::uint64_t seen) {
+std::uint64_t ThreadTeam::await_turn(const Share& own, std::uint64_t seen) {
   const auto begun = [&] { return own.turn() != seen; };
   if (!await_awake(begun)) {
     std::unique_lock lock(mutex_);
@@ -168,7 +213,7 @@ std::uint64_t ThreadPool::await_turn(const Share& own, std::uint64_t seen) {
   return own.turn();
 }
 
-void ThreadPool::serve(std::size_t member) {
+void ThreadTeam::serve(std::size_t member) {
   const Share& own = shares_[member];
   for (std::uint64_t turn = 0;;) {
     turn = await_turn(own, turn);

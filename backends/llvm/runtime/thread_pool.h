@@ -11,23 +11,31 @@
 
 namespace jaxc::cpu {
 
-/// Threads start with the first work that needs them, and end with the pool. Each thread begins with its own run of the
-/// parts, always the same one where pieces of work have as many parts, so that caches keep what those parts read; who
-/// is done takes parts of others. Threads without work stay awake for a while, so that work which follows soon costs
-/// well under a microsecond to share out; then they sleep.
-class ThreadPool {
+/// Tells a process from one that was forked off it: a page of memory that the kernel empties in the child.
+class ForkMark {
  public:
-  /// `threads` counts the caller; 0 means one for each core that this process may use.
-  explicit ThreadPool(int threads);
-  ~ThreadPool();
-  ThreadPool(const ThreadPool&) = delete;
-  ThreadPool& operator=(const ThreadPool&) = delete;
+  ForkMark();
+  ~ForkMark();
+  ForkMark(const ForkMark&) = delete;
+  ForkMark& operator=(const ForkMark&) = delete;
 
-  int threads() const { return threads_; }
+  /// Whether this process made the mark.
+  bool is_own() const;
 
-  /// Calls part(k) for every k below `count`, and returns when all calls have; `part` throws nothing. The caller takes
-  /// part. Callers at the same time do not wait for each other: the pool helps the first, the others work alone, as
-  /// does who has more than 65535 parts.
+ private:
+  std::atomic<int>* page_ = nullptr;  ///< null where the kernel cannot do that
+  int process_;
+};
+
+/// The threads of a pool, of one process.
+class ThreadTeam {
+ public:
+  explicit ThreadTeam(int threads) : threads_(threads) {}
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  bool is_own() const { return mark_.is_own(); }
   void run(std::int64_t count, const std::function<void(std::int64_t)>& part);
 
  private:
@@ -65,6 +73,33 @@ class ThreadPool {
   std::mutex mutex_;              ///< for falling asleep and waking
   std::condition_variable wake_;  ///< a turn has begun
   std::condition_variable left_;  ///< no part is unfinished
+  const ForkMark mark_;
+};
+
+/// Threads start with the first work that needs them, and end with the pool. Each thread begins with its own run of the
+/// parts, always the same one where pieces of work have as many parts, so that caches keep what those parts read; who
+/// is done takes parts of others. Threads without work stay awake for a while, so that work which follows soon costs
+/// well under a microsecond to share out; then they sleep. A process that is forked off starts threads of its own.
+class ThreadPool {
+ public:
+  /// `threads` counts the caller; 0 means one for each core that this process may use.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return threads_; }
+
+  /// Calls part(k) for every k below `count`, and returns when all calls have; `part` throws nothing. The caller takes
+  /// part. Callers at the same time do not wait for each other: the pool helps the first, the others work alone, as
+  /// does who has more than 65535 parts.
+  void run(std::int64_t count, const std::function<void(std::int64_t)>& part);
+
+ private:
+  ThreadTeam& own_team();
+
+  const int threads_;
+  std::atomic<ThreadTeam*> team_{nullptr};  ///< none before the first work; perhaps the parent's, which is left alone
 };
 
 }  // namespace jaxc::cpu
