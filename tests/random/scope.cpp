@@ -52,8 +52,8 @@ std::string tuple(const std::vector<std::int64_t>& items) {
 Value literal(DType dtype, double number) {
   const Type type{dtype, {}};
   if (dtype == DType::boolean || is_integer(dtype)) {
-    const auto integer = static_cast<std::int64_t>(number);
-    const Array array = compiler::store(type, std::vector<std::int64_t>{integer});
+    const Array array = compiler::store(type, std::vector<std::int64_t>{static_cast<std::int64_t>(number)});
+    const std::int64_t integer = compiler::scalar_integer(array);  // narrow ones keep their own bits
     if (dtype == DType::boolean) return {ir::Literal{type, number != 0}, array};
     return {ir::Literal{type, integer}, array};
   }
