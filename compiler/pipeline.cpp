@@ -26,6 +26,8 @@ constexpr std::array jaxpr_table = {
 };
 
 constexpr std::array program_table = {
+    ProgramPass{"accumulate", accumulate, "small products in loops that are added to a value begin with it",
+                &LowerOptions::for_caches},
     ProgramPass{"fuse", fuse, "a value that one place uses is computed there, unless that repeats work"},
     ProgramPass{"contract", contract, "products that only sums use are mul_adds"},
     ProgramPass{"postpone", postpone, "few functions and small matrices that no carry needs come after their loop",
@@ -42,6 +44,8 @@ constexpr std::array program_table = {
     ProgramPass{"pack", pack, "lanes load neighbours where rows of few elements are read again and again",
                 &LowerOptions::for_caches},
     ProgramPass{"flatten", flatten, "elementwise nests run over whole lines, and store a result wherever it goes",
+                &LowerOptions::for_caches},
+    ProgramPass{"order_steps", order_steps, "what the next step waits for longest comes first in small loops",
                 &LowerOptions::for_caches},
 };
 

@@ -2,7 +2,6 @@
 #include "backends/llvm/code.h"
 
 #include <fmt/format.h>
-#include <bit>
 
 #include "jaxc/error.h"
 
@@ -59,43 +58,25 @@ llvm::Constant* Code::first_lanes(int valid, int width) const {
 
 namespace {
 
-/// The distances, powers of two as the bits of a mask, over which a vector's lanes have been added to each other:
-/// width - 1 for the sum of all lanes in every lane (fold_lanes).
-unsigned distances_added(const llvm::Value* vector) {
-  const auto* sum = llvm::dyn_cast<llvm::BinaryOperator>(vector);
-  if (sum == nullptr || sum->getOpcode() != llvm::Instruction::FAdd) return 0;
-  const auto* other = llvm::dyn_cast<llvm::ShuffleVectorInst>(sum->getOperand(1));
-  if (other == nullptr || other->getOperand(0) != sum->getOperand(0)) return 0;
-  const llvm::ArrayRef<int> lanes = other->getShuffleMask();
-  const int distance = lanes[0];
-  if (distance <= 0 || !std::has_single_bit(static_cast<unsigned>(distance))) return 0;
-  for (int lane = 0; lane < static_cast<int>(lanes.size()); ++lane)
-    if (lanes[static_cast<std::size_t>(lane)] != (lane ^ distance)) return 0;
-  return static_cast<unsigned>(distance) | distances_added(sum->getOperand(0));
-}
-
 /// A vector that has the scalar in every lane already, or one addition away; null where there is none.
-llvm::Value* in_all_lanes(llvm::IRBuilder<>& builder, llvm::Value* value, int width) {
-  if (auto* lane = llvm::dyn_cast<llvm::ExtractElementInst>(value)) {
-    llvm::Value* vector = lane->getVectorOperand();
-    const auto* type = llvm::cast<llvm::FixedVectorType>(vector->getType());
-    const bool whole = static_cast<int>(type->getNumElements()) == width &&
-                       distances_added(vector) + 1 == static_cast<unsigned>(width);
-    return whole && known_integer(lane->getIndexOperand()) == 0 ? vector : nullptr;
+llvm::Value* in_all_lanes(Code& code, llvm::Value* value, int width) {
+  if (const auto known = code.in_all_lanes.find(value); known != code.in_all_lanes.end()) {
+    const auto* type = llvm::cast<llvm::FixedVectorType>(known->second->getType());
+    return static_cast<int>(type->getNumElements()) == width ? known->second : nullptr;
   }
   const auto* sum = llvm::dyn_cast<llvm::BinaryOperator>(value);
   if (sum == nullptr || sum->getOpcode() != llvm::Instruction::FAdd) return nullptr;
   auto* constant = llvm::dyn_cast<llvm::Constant>(sum->getOperand(1));
-  llvm::Value* lanes = constant == nullptr ? nullptr : in_all_lanes(builder, sum->getOperand(0), width);
+  llvm::Value* lanes = constant == nullptr ? nullptr : in_all_lanes(code, sum->getOperand(0), width);
   if (lanes == nullptr) return nullptr;
-  return builder.CreateFAdd(lanes, builder.CreateVectorSplat(static_cast<unsigned>(width), constant));
+  return code.builder.CreateFAdd(lanes, code.builder.CreateVectorSplat(static_cast<unsigned>(width), constant));
 }
 
 }  // namespace
 
 llvm::Value* Code::splat(llvm::Value* value, int width) {
   if (width == 1 || is_vector(value)) return value;
-  if (llvm::Value* lanes = in_all_lanes(builder, value, width)) return lanes;
+  if (llvm::Value* lanes = cpu::in_all_lanes(*this, value, width)) return lanes;
   return builder.CreateVectorSplat(static_cast<unsigned>(width), value);
 }
 

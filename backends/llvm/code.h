@@ -43,6 +43,7 @@ struct Code {
   std::optional<Profile> profile;                                      ///< where steps are timed
   std::optional<SourceLines> lines;                                    ///< where instructions say their source
   std::int64_t inlined_operations = 0;                                 ///< of scalar functions, so far
+  std::map<llvm::Value*, llvm::Value*> in_all_lanes;  ///< by scalar: a vector that has it in every lane
 
   llvm::Type* value_type(DType dtype) const;
   llvm::Type* memory_type(DType dtype) const;

@@ -54,16 +54,28 @@ std::vector<Level> levels(int width, int lane) {
 Value* fold_lanes(Code& code, ir::Opcode merge, DType dtype, Value* value) {
   llvm::IRBuilder<>& builder = code.builder;
   const int full = width_of(value);
-  // Within 128 bits, exchanging all lanes costs what moving a half does, and leaves the sum in every lane.
   const bool exchanged =
       merge == ir::Opcode::add && is_floating(dtype) && full * static_cast<int>(element_bytes(dtype)) <= 16;
-  for (int half = full / 2; half >= 1; half /= 2) {
-    if (exchanged) {
+  // Within 128 bits, exchanging all lanes costs what moving a half does, and leaves the sum in every lane. Four lanes
+  // are exchanged in all ways at once, since their sum is often what everything else waits for.
+  if (exchanged) {
+    const auto exchange = [&](Value* vector, int distance) {
       llvm::SmallVector<int, 16> lanes;
-      for (int lane = 0; lane < full; ++lane) lanes.push_back(lane ^ half);
-      value = emit_merge(code, merge, dtype, value, builder.CreateShuffleVector(value, lanes));
-      continue;
+      for (int lane = 0; lane < full; ++lane) lanes.push_back(lane ^ distance);
+      return builder.CreateShuffleVector(vector, lanes);
+    };
+    if (full == 4) {
+      Value* near = emit_merge(code, merge, dtype, value, exchange(value, 2));
+      value =
+          emit_merge(code, merge, dtype, near, emit_merge(code, merge, dtype, exchange(value, 1), exchange(value, 3)));
+    } else if (full == 2) {
+      value = emit_merge(code, merge, dtype, value, exchange(value, 1));
     }
+    Value* sum = builder.CreateExtractElement(value, std::uint64_t{0});
+    code.in_all_lanes[sum] = value;
+    return sum;
+  }
+  for (int half = full / 2; half >= 1; half /= 2) {
     llvm::SmallVector<int, 16> low;
     llvm::SmallVector<int, 16> high;
     for (int lane = 0; lane < half; ++lane) {

@@ -202,7 +202,8 @@ void NestEmitter::choose_chains(std::size_t depth) {
     const std::int64_t steps = tiles(nest_.axes[axis].extent, schedule).count();
     const bool counted = schedule.schedule != ir::Schedule::unrolled && !needs_constant(axis);
     if (counted ? steps < counted_steps : steps < straight_steps || outer > 4) continue;
-    const std::size_t wanted = counted ? 4 : 2;
+    // Several sums of four terms: products side by side, and a tree of additions, which other units take than products.
+    const std::size_t wanted = counted || (steps == straight_steps && outer > 1) ? 4 : 2;
     for (std::size_t chains = wanted; chains > 1; chains /= 2)
       if (values * chains <= accumulator_limit) {
         split_depth_ = k;

@@ -13,4 +13,12 @@ ir::Program split_loops(const ir::Program& program);
 /// would put them, where that alone reads them: lanes then write rows of their own, and nothing is moved again.
 ir::Program sink_transposes(const ir::Program& program);
 
+/// In loops, small products of matrices that an addition alone reads, C + A B or C - A B, take its other operand as
+/// their sums' first term, where that is there as early as the product's operands. The bound of the error is the same.
+ir::Program accumulate(const ir::Program& program);
+
+/// In a small loop whose steps are straight-line code, the nodes that the next step waits for longest come first, and
+/// the others where they are needed: a processor looks ahead in the order of the code.
+ir::Program order_steps(const ir::Program& program);
+
 }  // namespace jaxc::compiler
