@@ -23,6 +23,7 @@ void transform(std::vector<Complex>& values, const Shape& shape, std::size_t axi
     const long double angle = 2 * std::numbers::pi_v<long double> * static_cast<long double>(j) / n;
     roots.push_back(std::polar(1.0L, inverse ? angle : -angle));
   }
+  if (n % 2 == 0) roots[static_cast<std::size_t>(n / 2)] = -1;  // so that real signals keep their real numbers
   std::vector<Complex> line(static_cast<std::size_t>(n));
   for (std::int64_t start : lines.starts) {
     for (std::int64_t k = 0; k < n; ++k) {

@@ -377,8 +377,62 @@ def scaled_matrices():
         case(f"eig_of_{name}", lambda a: jnp.sort(jnp.linalg.eigvals(a).real), symmetric, rtol=1e-4, outputs=[values])
 
 
+def real_spectra():
+    """Numbers that are real in the spectra of real signals: exactly so forward, and taken so backward."""
+    random = np.random.default_rng(2)
+    lengths = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 18, 30, 34, 48, 64, 101, 202, 206, 360)
+    signals = [jnp.asarray(random.normal(size=(2, n))) for n in lengths]
+
+    def real_numbers(*signals):
+        for signal in signals:
+            for x in (signal, signal.astype(np.float32)):
+                spectrum = jnp.fft.rfft(x)
+                yield spectrum.imag[:, 0] == 0
+                if x.shape[1] % 2 == 0:
+                    yield spectrum.imag[:, -1] == 0
+
+    case("real_spectra_forward", lambda *signals: tuple(real_numbers(*signals)), *signals)
+    # Every number has an imaginary part.
+    spectra = [jnp.asarray(random.normal(size=(2, n // 2 + 1)) + 1j * random.normal(size=(2, n // 2 + 1)))
+               for n in lengths]
+    case("real_spectra_backward", lambda *spectra: tuple(jnp.fft.irfft(z, n) for n, z in zip(lengths, spectra)), *spectra,
+         rtol=1e-12)
+    case("real_spectra_of_images", lambda x, z: (jnp.fft.rfft2(x), jnp.fft.irfft2(z, (6, 8)), jnp.fft.irfft2(z, (6, 7))),
+         signals[-1][:, :48].reshape(2, 6, 8), spectra[-1][:, :60].reshape(2, 6, 10)[..., :5], rtol=1e-12)
+
+
+def keys_and_bits():
+    """Typed keys as inputs and results, and bits between types of 2, 4 and more bits."""
+    keys = jax.random.split(jax.random.key(7), 3)
+
+    def draw(key, keys, words):
+        halves = jax.random.split(key)
+        drawn = jax.vmap(lambda k: jax.random.uniform(k, (2,)))(keys)
+        return halves, drawn, keys[1], jax.random.fold_in(key, words[0]), jax.random.wrap_key_data(words)
+
+    case("typed_keys", draw, jax.random.key(3), keys, jnp.array([5, 6], jnp.uint32))
+    words = jnp.asarray(np.random.default_rng(3).integers(-128, 128, (3, 8)), jnp.int8)
+    signed, natural = words.astype("int4"), words.astype("uint2")
+
+    def cast(words, signed, natural):
+        bits = lax.bitcast_convert_type
+        return (bits(words, "int4"), bits(words, "uint2"), bits(words, "uint4"), bits(words, "int2"),
+                bits(signed, "uint4"), bits(signed, jnp.float32), bits(signed, "int2"), bits(natural, "int2"),
+                bits(natural, jnp.uint16), bits(natural.reshape(3, 4, 2), "int4"), bits(signed[:, :2], jnp.uint8))
+
+    case("narrow_bits", cast, words, signed, natural)
+
+    def move(s, n, inside, outside):
+        return (s.T, lax.pad(s, s[0, 0], [(1, 0, 1), (0, 1, 0)]), n[:, ::-1], s[inside], s.at[outside].get(mode="fill"),
+                n.at[outside].get(mode="fill"), s.at[inside].set(s[1]), n.at[1].add(n[0]), lax.dot(s, s.T),
+                lax.iota("int4", 11), lax.iota("uint2", 9), jnp.where(s > 1, s, -s),
+                lax.scan(lambda c, x: (c + x, c * x), s[0], s))
+
+    case("narrow_moves", move, signed, natural, jnp.array([2, 0]), jnp.array([1, 9]))
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
                   row_loops, joining, narrow_routines, prefixes, shared_models,
-                  scaled_matrices):
+                  scaled_matrices, real_spectra, keys_and_bits):
         write()
