@@ -74,7 +74,8 @@ std::string DiskCache::path(std::string_view key) const {
 }
 
 std::optional<std::string> DiskCache::find(std::string_view key) const {
-  const File file(::open(path(key).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  // Without waiting, in case a pipe has the name.
+  const File file(::open(path(key).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (!file.open() || fstat(file.descriptor(), &status) != 0) return std::nullopt;
   if (!S_ISREG(status.st_mode) || status.st_uid != geteuid()) return std::nullopt;

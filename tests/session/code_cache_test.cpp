@@ -1,8 +1,11 @@
 // Programs compiled by another process: found again, told apart, and compiled anew where the file is bad.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -112,6 +115,71 @@ TEST_F(CodeCache, ServesOtherProcesses) {
   }
   EXPECT_EQ(files(), 1U);
   EXPECT_TRUE(was_cached(compile(Program::parse(summed), options())));
+}
+
+/// Compiles and runs in a process of its own, which `prepare` makes ready; 0 is good.
+template <typename Prepare>
+int compiled_apart(const CompileOptions& options, Prepare prepare) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    prepare();
+    try {
+      const bool good = last_sum(compile(Program::parse(summed), options)) == 15;
+      _exit(good ? 0 : 1);
+    } catch (const std::exception&) {
+      _exit(2);
+    }
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return status;
+}
+
+TEST_F(CodeCache, IsNotMissedInAFolderThatCannotBeWritten) {
+  constexpr uid_t nobody = 65534;
+  fs::create_directory(folder_);
+  if (geteuid() == 0) ASSERT_EQ(chown(folder_.c_str(), nobody, nobody), 0);  // root may write anywhere
+  fs::permissions(folder_, fs::perms::owner_read | fs::perms::owner_exec);
+  EXPECT_EQ(compiled_apart(options(), [] { EXPECT_TRUE(geteuid() != 0 || seteuid(nobody) == 0); }), 0);
+  EXPECT_EQ(files(), 0U);
+  fs::permissions(folder_, fs::perms::owner_all);
+}
+
+TEST_F(CodeCache, IsNotMissedOnAFullDisk) {
+  EXPECT_EQ(compiled_apart(options(),
+                           [] {
+                             signal(SIGXFSZ, SIG_IGN);
+                             const rlimit most{1000, 1000};
+                             EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &most), 0);
+                           }),
+            0);
+  EXPECT_EQ(files(), 0U);  // nor is a part left
+}
+
+TEST_F(CodeCache, RefusesWhatIsNoFileOfIts) {
+  const Program program = Program::parse(summed);
+  compile(program, options());
+  const fs::path file = fs::directory_iterator(folder_)->path();
+  const auto refused_and_run = [&](const char* what) {
+    const Executable executable = compile(program, options());
+    EXPECT_FALSE(was_cached(executable)) << what;
+    EXPECT_EQ(last_sum(executable), 15) << what;
+    fs::remove_all(file);
+  };
+  std::ofstream(file, std::ios::trunc).close();
+  refused_and_run("an empty file");
+  std::ofstream(file) << std::string(5000, 'x');
+  refused_and_run("another file");
+  fs::create_directory(file);
+  refused_and_run("a folder");
+  ASSERT_EQ(mkfifo(file.c_str(), S_IRUSR | S_IWUSR), 0);
+  refused_and_run("a pipe");
+  fs::create_symlink(folder_ / "nothing", file);
+  refused_and_run("a link to nothing");
+  std::ofstream(file) << "x";
+  fs::permissions(file, fs::perms::none);
+  refused_and_run("a file that cannot be read");
 }
 
 TEST_F(CodeCache, WatchedPassesRun) {
