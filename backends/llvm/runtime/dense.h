@@ -17,6 +17,8 @@ class DenseTeam {
   /// Null: the caller alone.
   explicit DenseTeam(ThreadPool* pool) : pool_(pool) {}
   void run(std::int64_t count, DensePart part, const void* work) const;
+  /// Counts the caller.
+  std::int64_t threads() const { return pool_ == nullptr ? 1 : pool_->threads(); }
 
  private:
   ThreadPool* pool_;

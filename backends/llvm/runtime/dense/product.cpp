@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <atomic>
 
+#include "backends/llvm/runtime/dense/product_direct.h"
 #include "backends/llvm/runtime/dense/product_pack.h"
-#include "backends/llvm/runtime/dense/product_tile.h"
+#include "backends/llvm/runtime/dense/product_result.h"
 
 namespace jaxc::cpu::JAXC_DENSE_TARGET {
 
@@ -18,10 +19,6 @@ constexpr std::int64_t part_columns = 256;
 constexpr std::int64_t enough_parts = 16;
 // Blocks of a long operand that are packed at one time, each where it is multiplied.
 constexpr std::int64_t most_blocks = 64;
-
-std::int64_t panels(std::int64_t extent, std::int64_t width) {
-  return (extent + width - 1) / width;
-}
 
 /// The long side of a product and the other one, in rows or columns. An operand that is long is packed block by block,
 /// by those who multiply it, so that it passes through the caches once.
@@ -42,7 +39,7 @@ class Product {
  public:
   Product(const DenseTeam& team, const Operand<const R>& left, const Operand<const R>& right, const Operand<R>& result,
           bool negate, void* memory, std::int64_t bytes)
-      : team_(team), left_(left), right_(right.transposed()), result_(result), negate_(negate) {
+      : team_(team), left_(left), right_(right.transposed()), result_(result, negate) {
     const Extents extents(result.rows.count, result.columns.count);
     const bool left_is_longer = result.rows.count >= result.columns.count;
     const std::int64_t room = bytes / std::int64_t{sizeof(R)} - 2 * vector;
@@ -59,9 +56,9 @@ class Product {
     const std::int64_t fits = (room - blocks_ * block_) / kept;
     depth_ = fits >= folded ? folded : std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
     packed_left_ = static_cast<R*>(memory);
-    packed_right_ = packed_left_ + (streams_left_ ? 0 : panels(left_panels_ * left_width * depth_, vector) * vector);
+    packed_right_ = packed_left_ + (streams_left_ ? 0 : in_whole(left_panels_ * left_width * depth_, vector) * vector);
     packed_blocks_ =
-        packed_right_ + (streams_right_ ? 0 : panels(right_panels_ * right_width * depth_, vector) * vector);
+        packed_right_ + (streams_right_ ? 0 : in_whole(right_panels_ * right_width * depth_, vector) * vector);
   }
 
   void run(bool add) {
@@ -82,8 +79,8 @@ class Product {
 
   void pack_operands(std::int64_t begin, std::int64_t depth) {
     constexpr std::int64_t run = 4;
-    const std::int64_t left_runs = streams_left_ ? 0 : panels(left_panels_, run);
-    const std::int64_t right_runs = streams_right_ ? 0 : panels(right_panels_, run);
+    const std::int64_t left_runs = streams_left_ ? 0 : in_whole(left_panels_, run);
+    const std::int64_t right_runs = streams_right_ ? 0 : in_whole(right_panels_, run);
     in_parts(team_, left_runs + right_runs, [&](std::int64_t part) {
       const bool is_left = part < left_runs;
       const std::int64_t first = (is_left ? part : part - left_runs) * run;
@@ -99,10 +96,12 @@ class Product {
 
   void pack_panel(bool is_left, std::int64_t panel, std::int64_t begin, std::int64_t length, R* target) const {
     if (is_left)
-      Panel<left_width, R>(left_, panel * left_width, negate_).pack(begin, length, target);
+      Panel<left_width, R>(left_, panel * left_width).pack(begin, length, target);
     else
-      Panel<right_width, R>(right_, panel * right_width, false).pack(begin, length, target);
+      Panel<right_width, R>(right_, panel * right_width).pack(begin, length, target);
   }
+
+  static typename Tile<R>::Left packed(const R* panel) { return {panel, 1, left_width}; }
 
   R* left_panel(std::int64_t panel, std::int64_t k, std::int64_t length) const {
     return packed_left_ + left_width * (left_panels_ * k + panel * length);
@@ -113,10 +112,10 @@ class Product {
 
   // Both operands are packed.
   void multiply_parts(std::int64_t depth, bool add) const {
-    const std::int64_t down = panels(left_panels_, part_panels);
+    const std::int64_t down = in_whole(left_panels_, part_panels);
     std::int64_t columns = std::max(part_columns / right_width, std::int64_t{1});
-    while (columns > 2 && down * panels(right_panels_, columns) < enough_parts) columns /= 2;
-    const std::int64_t across = panels(right_panels_, columns);
+    while (columns > 2 && down * in_whole(right_panels_, columns) < enough_parts) columns /= 2;
+    const std::int64_t across = in_whole(right_panels_, columns);
     in_parts(team_, across * down, [&](std::int64_t part) {
       const std::int64_t first_row = part / across * part_panels;
       const std::int64_t first_column = part % across * columns;
@@ -126,8 +125,8 @@ class Product {
         const std::int64_t length = std::min(panel_depth, depth - k);
         for (std::int64_t column = first_column; column < end_column; ++column)
           for (std::int64_t row = first_row; row < end_row; ++row)
-            multiply_tile(left_panel(row, k, length), right_panel(column, k, length), length, row * left_width,
-                          column * right_width, add || k > 0);
+            result_.multiply(row, column, length, packed(left_panel(row, k, length)), right_panel(column, k, length),
+                             add || k > 0);
       }
     });
   }
@@ -137,7 +136,7 @@ class Product {
     const std::int64_t width = streams_left_ ? left_width : right_width;
     const std::int64_t panel_count = streams_left_ ? left_panels_ : right_panels_;
     const std::int64_t block_panels = Extents::block / width;
-    const std::int64_t parts = panels(panel_count, block_panels);
+    const std::int64_t parts = in_whole(panel_count, block_panels);
     std::atomic<std::int64_t> next = 0;
     in_parts(team_, std::min(blocks_, parts), [&](std::int64_t number) {
       R* const block = packed_blocks_ + number * block_;
@@ -152,53 +151,24 @@ class Product {
           if (streams_left_)
             for (std::int64_t column = 0; column < right_panels_; ++column)
               for (std::int64_t row = first; row < end; ++row)
-                multiply_tile(panel_of(row), right_panel(column, k, length), length, row * left_width,
-                              column * right_width, add || k > 0);
+                result_.multiply(row, column, length, packed(panel_of(row)), right_panel(column, k, length),
+                                 add || k > 0);
           else
             for (std::int64_t column = first; column < end; ++column)
               for (std::int64_t row = 0; row < left_panels_; ++row)
-                multiply_tile(left_panel(row, k, length), panel_of(column), length, row * left_width,
-                              column * right_width, add || k > 0);
+                result_.multiply(row, column, length, packed(left_panel(row, k, length)), panel_of(column),
+                                 add || k > 0);
         }
       }
     });
   }
 
-  // The tile whose first element is (row, column).
-  void multiply_tile(const R* left, const R* right, std::int64_t depth, std::int64_t row, std::int64_t column,
-                     bool add) const {
-    constexpr std::int64_t width = Tile<R>::columns;
-    Walk rows(result_.rows, row);
-    Walk columns(result_.columns, column);
-    R* const target = result_.data + rows.place().address + columns.place().address;
-    const std::int64_t row_count = std::min<std::int64_t>(tile_rows, result_.rows.count - row);
-    const std::int64_t column_count = std::min(width, result_.columns.count - column);
-    const bool side_by_side = result_.columns.last().step.address == 1 && columns.left() >= column_count;
-    if (row_count == tile_rows && column_count == width && side_by_side && rows.left() >= tile_rows)
-      return Tile<R>::multiply(depth, left, right, target, result_.rows.last().step.address, add);
-    alignas(vector_bytes) R tile[tile_rows * width];
-    Tile<R>::multiply(depth, left, right, tile, width, false);
-    std::int64_t across[width];
-    const std::int64_t first = columns.place().address;
-    if (!side_by_side)
-      for (std::int64_t j = 0; j < column_count; ++j, columns.advance(1)) across[j] = columns.place().address - first;
-    for (std::int64_t i = 0; i < row_count; ++i, rows.advance(1)) {
-      R* const to = result_.data + rows.place().address + first;
-      const R* const from = tile + i * width;
-      for (std::int64_t j = 0; j < column_count; ++j) {
-        R& element = to[side_by_side ? j : across[j]];
-        element = add ? element + from[j] : from[j];
-      }
-    }
-  }
-
   const DenseTeam& team_;
   Operand<const R> left_;
   Operand<const R> right_;  ///< transposed
-  Operand<R> result_;
-  bool negate_;
-  std::int64_t left_panels_ = panels(left_.rows.count, left_width);
-  std::int64_t right_panels_ = panels(right_.rows.count, right_width);
+  ProductResult<R> result_;
+  std::int64_t left_panels_ = in_whole(left_.rows.count, left_width);
+  std::int64_t right_panels_ = in_whole(right_.rows.count, right_width);
   bool streams_left_ = false;  ///< packed block by block
   bool streams_right_ = false;
   std::int64_t blocks_ = 0;  ///< of a streamed operand, that are packed at one time
@@ -219,11 +189,16 @@ void multiply_within(const DenseTeam& team, const Operand<const R>& left, const 
   const std::int64_t columns = result.columns.count;
   const std::int64_t folded = left.columns.count;
   const Extents extents(rows, columns);
-  const std::int64_t needed = extents.least() * std::min(folded, panel_depth) * std::int64_t{sizeof(R)};
-  const std::int64_t cut = extents.is_long() ? extents.shorter : extents.longer;
-  if (needed <= bytes || cut <= step) return Product<R>(team, left, right, result, negate, memory, bytes).run(add);
-  const std::int64_t half = panels(cut / 2, step) * step;
-  if (rows == cut) {
+  const bool is_direct = DirectProduct<R>::takes(left);
+  const std::int64_t needed = is_direct ? DirectProduct<R>::least_bytes(columns, folded)
+                                        : extents.least() * std::min(folded, panel_depth) * std::int64_t{sizeof(R)};
+  const std::int64_t cut = is_direct ? columns : extents.is_long() ? extents.shorter : extents.longer;
+  if (needed <= bytes || cut <= step) {
+    if (is_direct) return DirectProduct<R>(team, left, right, result, negate, memory, bytes).run(add);
+    return Product<R>(team, left, right, result, negate, memory, bytes).run(add);
+  }
+  const std::int64_t half = in_whole(cut / 2, step) * step;
+  if (rows == cut && !is_direct) {
     multiply_within(team, left.block(0, 0, half, folded), right, result.block(0, 0, half, columns), add, negate, memory,
                     bytes);
     multiply_within(team, left.block(half, 0, rows - half, folded), right, result.block(half, 0, rows - half, columns),

@@ -7,6 +7,8 @@ namespace jaxc::cpu::JAXC_DENSE_TARGET {
 
 /// Positions of the folded axes that are packed together: a panel of the right factor fits the first cache.
 inline constexpr std::int64_t panel_depth = 256;
+/// The most of them, which are packed together where only the right factor is packed.
+inline constexpr std::int64_t longest_panel = 512;
 
 /// Four rows of four numbers, transposed in registers.
 template <typename R>
@@ -34,7 +36,8 @@ void transpose_four(const R* const* sources, std::int64_t column, R sign, R* tar
 template <int width, typename R>
 class Panel {
  public:
-  Panel(const Operand<const R>& source, std::int64_t first, bool negate) : source_(source), sign_(negate ? -1 : 1) {
+  Panel(const Operand<const R>& source, std::int64_t first, bool negate = false)
+      : source_(source), sign_(negate ? -1 : 1) {
     rows_ = static_cast<int>(std::min<std::int64_t>(width, source.rows.count - first));
     Walk walk(source.rows, first);
     for (int row = 0; row < rows_;) {
@@ -57,7 +60,7 @@ class Panel {
     while (joint_ < source.columns.axis_count && is_joint(joint_)) ++joint_;
   }
 
-  /// The columns [begin, begin + length), at most panel_depth.
+  /// The columns [begin, begin + length), at most longest_panel.
   void pack(std::int64_t begin, std::int64_t length, R* panel) const {
     Walk walk(source_.columns, begin);
     const std::int64_t step = source_.columns.last().step.address;
@@ -67,7 +70,10 @@ class Panel {
       const R* const from = source_.data + walk.place().address;
       const bool unit_rows = source_.rows.last().step.address == 1 && rows_ > 1;
       Coordinates at = walk.place().coordinates;
-      if (step == 1 && columns >= 4 && (next.inside ? !unit_rows : !moves_coordinates())) {
+      if (next.inside && unit_rows && segments_[0].length == width) {
+        for (std::int64_t k = 0; k < columns; ++k)
+          copy_whole(from + segments_[0].place.address + k * step, panel + k * width);
+      } else if (step == 1 && columns >= 4 && (next.inside ? !unit_rows : !moves_coordinates())) {
         transpose(from, at, next.inside, columns, panel);
       } else {
         for (std::int64_t k = 0; k < columns; ++k) {
@@ -146,7 +152,7 @@ class Panel {
 
   // Columns that lie side by side in each row, all of them within bounds or none.
   void transpose(const R* from, const Coordinates& at, bool inside, std::int64_t columns, R* panel) const {
-    alignas(vector_bytes) static constexpr R zeros[panel_depth] = {};
+    alignas(vector_bytes) static constexpr R zeros[longest_panel] = {};
     const R* sources[width];
     std::fill(sources, sources + width, zeros);
     const Place& step = source_.rows.last().step;
@@ -163,6 +169,11 @@ class Panel {
         transpose_four(sources + row, done, sign_, panel + done * width + row, std::int64_t{width});
     for (int row = 0; row < width; ++row)
       for (std::int64_t k = row < fours ? done : 0; k < columns; ++k) panel[k * width + row] = sign_ * sources[row][k];
+  }
+
+  // One column of rows that lie side by side, none of them missing.
+  void copy_whole(const R* source, R* column) const {
+    for (int row = 0; row < width; ++row) column[row] = sign_ * source[row];
   }
 
   // One column.
