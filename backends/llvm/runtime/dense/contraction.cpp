@@ -1,4 +1,6 @@
 // Products that a program asks for: groups of axes become the sides of operands, for each item of the batch.
+#include <atomic>
+
 #include "backends/llvm/runtime/dense/product.h"
 #include "jaxc/types.h"
 
@@ -8,14 +10,21 @@ namespace {
 
 using Axis = ProductRequest::Axis;
 
-// `count` axes, as one of the three arrays has them.
-Side side_of(const Axis* axes, std::int64_t count, std::int64_t Axis::* stride) {
+constexpr std::int64_t least_shared = std::int64_t{1} << 19;
+
+// `count` axes, as one of the three arrays has them; those that follow each other are one, unless its bounds need each.
+Side side_of(const Axis* axes, std::int64_t count, std::int64_t Axis::* stride, bool is_bounded) {
   Side side = Side::line(1, 0);
-  if (count > 0) side.axis_count = static_cast<int>(count);
+  side.axis_count = 0;
   for (std::int64_t k = 0; k < count; ++k) {
-    side.axes[k] = {axes[k].extent, {axes[k].*stride, axes[k].coordinates}};
+    const Place step{axes[k].*stride, is_bounded ? axes[k].coordinates : Coordinates{}};
     side.count *= axes[k].extent;
+    if (side.axis_count > 0 && !is_bounded && side.last().step.address == step.address * axes[k].extent)
+      side.axes[side.axis_count - 1] = {side.last().extent * axes[k].extent, step};
+    else
+      side.axes[side.axis_count++] = {axes[k].extent, step};
   }
+  side.axis_count = std::max(side.axis_count, 1);
   return side;
 }
 
@@ -25,23 +34,24 @@ class Contraction {
   Contraction(const ProductRequest& request, const void* left, const void* right, void* result)
       : request_(request),
         left_{static_cast<const R*>(left) + request.left_offset,
-              side_of(rows_, request.rows, &Axis::left),
-              side_of(folded_, request.folded, &Axis::left),
+              side_of(rows_, request.rows, &Axis::left, bounds_left_ > 0),
+              side_of(folded_, request.folded, &Axis::left, bounds_left_ > 0),
               request.origin,
               request.limits,
-              static_cast<int>(request.bounds_right != 0 ? 0 : request.bounds)},
+              bounds_left_},
         right_{static_cast<const R*>(right) + request.right_offset,
-               side_of(folded_, request.folded, &Axis::right),
-               side_of(columns_, request.columns, &Axis::right),
+               side_of(folded_, request.folded, &Axis::right, bounds_right_ > 0),
+               side_of(columns_, request.columns, &Axis::right, bounds_right_ > 0),
                request.origin,
                request.limits,
-               static_cast<int>(request.bounds_right != 0 ? request.bounds : 0)},
-        result_{static_cast<R*>(result) + request.result_offset, side_of(rows_, request.rows, &Axis::result),
-                side_of(columns_, request.columns, &Axis::result)},
-        items_{side_of(batch_, request.batch, &Axis::left), side_of(batch_, request.batch, &Axis::right),
-               side_of(batch_, request.batch, &Axis::result)} {}
+               bounds_right_},
+        result_{static_cast<R*>(result) + request.result_offset, side_of(rows_, request.rows, &Axis::result, false),
+                side_of(columns_, request.columns, &Axis::result, false)},
+        items_{side_of(batch_, request.batch, &Axis::left, true), side_of(batch_, request.batch, &Axis::right, true),
+               side_of(batch_, request.batch, &Axis::result, true)} {}
 
   std::int64_t items() const { return items_[0].count; }
+  std::int64_t item_multiplications() const { return left_.rows.count * left_.columns.count * right_.columns.count; }
 
   void run(std::int64_t item, const DenseTeam& team, void* memory, std::int64_t bytes) const {
     const Place places[] = {Walk(items_[0], item).place(), Walk(items_[1], item).place(),
@@ -71,6 +81,8 @@ class Contraction {
   const Axis* columns_ = rows_ + request_.rows;
   const Axis* folded_ = columns_ + request_.columns;
   const Axis* batch_ = folded_ + request_.folded;
+  int bounds_left_ = static_cast<int>(request_.bounds_right != 0 ? 0 : request_.bounds);
+  int bounds_right_ = static_cast<int>(request_.bounds_right != 0 ? request_.bounds : 0);
   Operand<const R> left_;
   Operand<const R> right_;
   Operand<R> result_;
@@ -82,14 +94,15 @@ void run(const ProductRequest& request, const void* left, const void* right, voi
          const DenseTeam& team) {
   const Contraction<R> contraction(request, left, right, result);
   const std::int64_t items = contraction.items();
-  if (request.runs == 1) {  // threads share each item
-    for (std::int64_t item = 0; item < items; ++item) contraction.run(item, team, memory, request.run_bytes);
+  if (request.runs == 1) {  // threads share each item that is worth waking them
+    const DenseTeam shared = contraction.item_multiplications() < least_shared ? DenseTeam(nullptr) : team;
+    for (std::int64_t item = 0; item < items; ++item) contraction.run(item, shared, memory, request.run_bytes);
     return;
   }
+  std::atomic<std::int64_t> next = 0;
   in_parts(team, request.runs, [&](std::int64_t number) {
     std::byte* const own = static_cast<std::byte*>(memory) + number * request.run_bytes;
-    const std::int64_t end = items * (number + 1) / request.runs;
-    for (std::int64_t item = items * number / request.runs; item < end; ++item)
+    for (std::int64_t item = next++; item < items; item = next++)
       contraction.run(item, DenseTeam(nullptr), own, request.run_bytes);
   });
 }
