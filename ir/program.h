@@ -149,15 +149,27 @@ struct Prefix {
 /// What a routine of dense linear algebra computes over the last two dimensions (before that of a complex number's
 /// parts) of its inputs, as JAX's primitive of that name does.
 struct MatrixRoutine {
-  enum class Kind : std::uint8_t { cholesky, triangular_solve, lu, geqrf, householder_product, qr, eigh };
+  enum class Kind : std::uint8_t {
+    cholesky,
+    triangular_solve,
+    lu,
+    geqrf,
+    householder_product,
+    qr,
+    pivoted_qr,
+    eigh,
+    eig,
+    schur,
+    svd
+  };
   Kind kind = Kind::cholesky;
   DType dtype = DType::f32;  ///< of the numbers: f32, f64, c64 or c128
   bool lower = true;         ///< triangular_solve, eigh: which triangle is read
-  bool left = true;          ///< triangular_solve: op(A) X = B, else X op(A) = B
+  bool left = true;          ///< triangular_solve: op(A) X = B, else X op(A) = B; eig: left vectors are wanted
   bool transpose = false;
   bool conjugate = false;
   bool unit = false;       ///< the diagonal is ones, and is not read
-  std::int64_t first = 0;  ///< eigh: the first of the values that are wanted
+  std::int64_t first = 0;  ///< eigh, svd: the first of the values that are wanted
 };
 
 /// A named computation (cholesky, sort, ...) with its expansion. `outputs` are assigned in the expansion;

@@ -9,7 +9,7 @@ packages=(
   clang-19 clang-format-19 clang-tidy-19 lld-19 llvm-19-dev libclang-rt-19-dev
   libzstd-dev libxml2-dev zlib1g-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
-  libhwy-dev libeigen3-dev
+  libhwy-dev liblapack-dev
   glslang-dev spirv-tools libvulkan-dev vulkan-validationlayers mesa-vulkan-drivers
 )
 # What Debian 12 has in spirv-tools, later releases split.

@@ -115,13 +115,20 @@ void ProgramEmitter::matrix(const ir::Routine& routine, const ir::RoutinePlan& p
   request.rows = shape[rank - 2];
   request.columns = shape[rank - 1];
   request.items = element_count(shape) / (request.rows * request.columns);
-  const Shape result = extents(routine.outputs[0]);
+  const Shape result = known.kind == Kind::svd ? Shape{} : extents(routine.outputs[0]);
   if (result.size() == rank) {
     request.result_rows = result[rank - 2];
     request.result_columns = result[rank - 1];
   }
   if (known.kind == Kind::householder_product) request.count = extents(routine.inputs[1]).back();
-  if (known.kind == Kind::eigh) request.count = extents(routine.outputs[1]).back();
+  if (known.kind == Kind::eigh) request.count = arrays_.info(routine.outputs[1]).shape.back();
+  if (known.kind == Kind::svd) {
+    request.count = arrays_.info(routine.outputs[0]).shape.back();
+    if (routine.outputs.size() > 1) {
+      request.result_columns = extents(routine.outputs[1]).back();
+      request.result_rows = extents(routine.outputs[2])[rank - 2];
+    }
+  }
   request.parts = plan.parts;
   request.part_bytes = plan.part_bytes;
   const auto item_bytes = [&](ir::ArrayId array) {

@@ -1,7 +1,9 @@
 // Dense linear algebra that a library runs: what the factors multiply to, at sizes around those of blocks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <complex>
+#include <numeric>
 #include <random>
 
 #include "compiler/evaluate/values.h"
@@ -59,6 +61,38 @@ bool is_lower(std::size_t i, std::size_t j) {
 }
 bool is_upper(std::size_t i, std::size_t j) {
   return i <= j;
+}
+
+bool is_any(std::size_t /*i*/, std::size_t /*j*/) {
+  return true;
+}
+
+Matrix conjugate(Matrix matrix) {
+  for (Number& number : matrix.numbers) number = std::conj(number);
+  return matrix;
+}
+
+/// Column j times factors(0, j).
+Matrix times_columns(Matrix matrix, const Matrix& factors) {
+  for (std::size_t i = 0; i < matrix.rows; ++i)
+    for (std::size_t j = 0; j < matrix.columns; ++j) matrix(i, j) *= factors(0, j);
+  return matrix;
+}
+
+Matrix columns_from(const Matrix& matrix, std::size_t first) {
+  Matrix result{matrix.rows, matrix.columns - first};
+  for (std::size_t i = 0; i < result.rows; ++i)
+    for (std::size_t j = 0; j < result.columns; ++j) result(i, j) = matrix(i, first + j);
+  return result;
+}
+
+Number sum(const Matrix& matrix) {
+  return std::accumulate(matrix.numbers.begin(), matrix.numbers.end(), Number{});
+}
+Number trace(const Matrix& matrix) {
+  Number result{};
+  for (std::size_t i = 0; i < matrix.rows; ++i) result += matrix(i, i);
+  return result;
 }
 
 double largest(const Matrix& matrix) {
@@ -155,6 +189,11 @@ class LibraryMatrix : public ::testing::TestWithParam<Row> {
     const double scale = std::max(largest(want), 1.0);
     for (std::size_t k = 0; k < got.numbers.size(); ++k)
       ASSERT_LE(std::abs(got.numbers[k] - want.numbers[k]), tolerance() * scale) << "element " << k;
+  }
+
+  static void expect_nan(const Array& array, std::size_t count) {
+    const std::vector<Number> numbers = compiler::load<Number>(array);
+    for (std::size_t k = 0; k < count; ++k) ASSERT_TRUE(std::isnan(numbers[k].real())) << "element " << k;
   }
 
   std::vector<Matrix> make(const std::function<Matrix()>& maker) const {
@@ -278,28 +317,206 @@ TEST_P(LibraryMatrix, TriangularSolve) {
   }
 }
 
+TEST_P(LibraryMatrix, PivotedQr) {
+  const auto [of, rows, columns, count] = GetParam();
+  std::vector<Matrix> items = make([&] { return random_matrix(GetParam().rows, GetParam().columns); });
+  for (std::size_t i = 0; i < rows; ++i) items[0](i, 3) = items[0](i, 1) + items[0](i, 2);
+  const std::size_t least = std::min(rows, columns);
+  for (const bool full : {false, true}) {
+    const std::size_t kept = full ? rows : least;
+    const auto results =
+        run(fmt::format("{{ lambda ; a:{}. let b:{} c:{} d:{} = qr[full_matrices={} pivoting=True] a in (b, c, d) }}",
+                        type(rows, columns), type(rows, kept), type(kept, columns), vector_type(columns, DType::i32),
+                        full ? "True" : "False"),
+            {pack(items)});
+    for (std::size_t k = 0; k < items.size(); ++k) {
+      const Matrix orthogonal = item(results[0], k, rows, kept);
+      const Matrix upper = item(results[1], k, kept, columns);
+      const auto order = results[2].values<std::int32_t>().subspan(k * columns, columns);
+      Matrix ordered{rows, columns};
+      std::vector<bool> taken(columns);
+      for (std::size_t j = 0; j < columns; ++j) {
+        const auto from = static_cast<std::size_t>(order[j]);
+        taken[from] = true;
+        for (std::size_t i = 0; i < rows; ++i) ordered(i, j) = items[k](i, from);
+      }
+      EXPECT_EQ(std::count(taken.begin(), taken.end(), true), columns);
+      expect_equal(orthogonal * upper, ordered);
+      expect_equal(adjoint(orthogonal) * orthogonal, identity(kept));
+      EXPECT_EQ(largest(part(upper, kept, columns, [](auto i, auto j) { return j < i; })), 0);
+      for (std::size_t i = 1; i < least; ++i)
+        EXPECT_LE(std::abs(upper(i, i)), std::abs(upper(i - 1, i - 1)) * (1 + tolerance()));
+    }
+  }
+}
+
 TEST_P(LibraryMatrix, Eigh) {
-  if (is_complex(dtype())) return;
   const std::size_t n = GetParam().rows;
   std::vector<Matrix> items = make([&] { return random_positive(n); });
+  const std::size_t first = n / 3;
   const std::string text = fmt::format(
       "{{ lambda ; a:{0}. let b:{0} c:{1} = eigh[algorithm=None lower=True sort_eigenvalues=True "
-      "subset_by_index=None] a in (b, c) }}",
-      type(n, n), vector_type(n, dtype()));
-  const auto results = run(text, {pack(items)});
+      "subset_by_index=None] a d:{2} e:{3} = eigh[algorithm=None lower=True sort_eigenvalues=True "
+      "subset_by_index=({4}, {5})] a in (b, c, d, e) }}",
+      type(n, n), vector_type(n, real_dtype(dtype())), type(n, 5), vector_type(5, real_dtype(dtype())), first,
+      first + 5);
+  // What is above the diagonal is not read, nor imaginary parts on it.
+  std::vector<Matrix> given = items;
+  for (Matrix& matrix : given)
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = i; j < n; ++j)
+        matrix(i, j) = j > i ? Number{7, 7} : matrix(i, j) + Number{0, is_complex(dtype()) ? 5.0 : 0.0};
+  const auto results = run(text, {pack(given)});
   for (std::size_t k = 0; k < items.size(); ++k) {
     const Matrix vectors = item(results[0], k, n, n);
     const Matrix values = item(results[1], k, 1, n);
-    Matrix scaled = vectors;
-    for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < n; ++j) scaled(i, j) *= values(0, j);
     for (std::size_t j = 1; j < n; ++j) EXPECT_LE(values(0, j - 1).real(), values(0, j).real());
-    expect_equal(scaled * adjoint(vectors), items[k]);
+    expect_equal(times_columns(vectors, values) * adjoint(vectors), items[k]);
     expect_equal(adjoint(vectors) * vectors, identity(n));
+    const Matrix some = item(results[2], k, n, 5);
+    expect_equal(item(results[3], k, 1, 5), part(columns_from(values, first), 1, 5, is_any));
+    expect_equal(some, part(columns_from(vectors, first), n, 5, is_any));
   }
-  items[0](3, 2) = std::numeric_limits<double>::infinity();
+  given[0](3, 2) = std::numeric_limits<double>::infinity();
+  expect_nan(run(text, {pack(given)})[0], n * n);
+}
+
+TEST_P(LibraryMatrix, Svd) {
+  const auto [of, rows, columns, count] = GetParam();
+  const std::size_t least = std::min(rows, columns);
+  const DType real = real_dtype(dtype());
+  std::vector<std::vector<Matrix>> kinds = {make([&] { return random_matrix(GetParam().rows, GetParam().columns); })};
+  // Singular values that repeat, of a projector and of the Kronecker product of a unit matrix and ((2, 1), (1, 2));
+  // none at all; and as far from 1 as their squares are no numbers.
+  kinds.push_back(make([&, number = 0]() mutable {
+    Matrix matrix{GetParam().rows, GetParam().columns};
+    const int kind = number++ % 3;
+    const double scale = kind == 2 ? (real == DType::f32 ? 0x1p-100 : 0x1p-900) : 1;
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < columns; ++j)
+        matrix(i, j) = kind == 0   ? (i == j           ? 2.0
+                                      : i / 2 == j / 2 ? 1.0
+                                                       : 0.0)
+                       : kind == 1 ? (i < 16 && j < 16       ? 1.0 / 16
+                                      : i == j && i % 2 == 0 ? 1.0
+                                                             : 0.0)
+                                   : scale * static_cast<double>((i * 7 + j * 5) % 11);
+    return matrix;
+  }));
+  kinds.push_back(make([&] { return Matrix{GetParam().rows, GetParam().columns}; }));
+  for (const std::vector<Matrix>& items : kinds)
+    for (const bool full : {false, true}) {
+      const std::size_t left_columns = full ? rows : least;
+      const std::size_t right_rows = full ? columns : least;
+      const auto results =
+          run(fmt::format("{{ lambda ; a:{}. let b:{} c:{} d:{} = svd[algorithm=None compute_uv=True full_matrices={} "
+                          "subset_by_index=None] a e:{} = svd[algorithm=None compute_uv=False full_matrices=False "
+                          "subset_by_index=None] a in (b, c, d, e) }}",
+                          type(rows, columns), vector_type(least, real), type(rows, left_columns),
+                          type(right_rows, columns), full ? "True" : "False", vector_type(least, real)),
+              {pack(items)});
+      for (std::size_t k = 0; k < items.size(); ++k) {
+        const Matrix values = item(results[0], k, 1, least);
+        const Matrix left = item(results[1], k, rows, left_columns);
+        const Matrix right = item(results[2], k, right_rows, columns);
+        const double scale = std::max(std::abs(values(0, 0)), std::numeric_limits<double>::min());
+        Matrix relative = items[k];
+        for (Number& number : relative.numbers) number /= scale;
+        Matrix shares = values;
+        for (Number& number : shares.numbers) number /= scale;
+        expect_equal(times_columns(part(left, rows, least, is_any), shares) * part(right, least, columns, is_any),
+                     relative);
+        expect_equal(adjoint(left) * left, identity(left_columns));
+        expect_equal(right * adjoint(right), identity(right_rows));
+        for (std::size_t j = 1; j < least; ++j) EXPECT_LE(values(0, j).real(), values(0, j - 1).real());
+        EXPECT_GE(values(0, least - 1).real(), 0);
+        Matrix alone = item(results[3], k, 1, least);
+        for (Number& number : alone.numbers) number /= scale;
+        expect_equal(alone, shares);
+      }
+    }
+}
+
+TEST_P(LibraryMatrix, SomeSingularVectors) {
+  const auto [of, rows, columns, count] = GetParam();
+  std::vector<Matrix> items = make([&] { return random_matrix(GetParam().rows, GetParam().columns); });
+  const std::string text = fmt::format(
+      "{{ lambda ; a:{}. let b:{} c:{} d:{} = svd[algorithm=None compute_uv=True full_matrices=False "
+      "subset_by_index=(4, 10)] a in (b, c, d) }}",
+      type(rows, columns), vector_type(6, real_dtype(dtype())), type(rows, 6), type(6, columns));
+  const auto results = run(text, {pack(items)});
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    const Matrix values = item(results[0], k, 1, 6);
+    const Matrix left = item(results[1], k, rows, 6);
+    const Matrix right = item(results[2], k, 6, columns);
+    expect_equal(items[k] * adjoint(right), times_columns(left, values));
+    expect_equal(adjoint(left) * left, identity(6));
+    expect_equal(right * adjoint(right), identity(6));
+  }
+  items[0](1, 0) = std::numeric_limits<double>::quiet_NaN();
   const auto failed = run(text, {pack(items)});
-  for (const Number& number : item(failed[0], 0, n, n).numbers) ASSERT_TRUE(std::isnan(number.real()));
+  expect_nan(failed[0], 6);
+  expect_nan(failed[1], 6 * rows);
+}
+
+TEST_P(LibraryMatrix, Eig) {
+  const std::size_t n = GetParam().rows;
+  std::vector<Matrix> items = make([&] { return random_matrix(n, n); });
+  const DType complex = real_dtype(dtype()) == DType::f32 ? DType::c64 : DType::c128;
+  const std::string text = fmt::format(
+      "{{ lambda ; a:{0}. let b:{1} c:{2} d:{2} = eig[compute_left_eigenvectors=True "
+      "compute_right_eigenvectors=True] a e:{1} = eig[compute_left_eigenvectors=False "
+      "compute_right_eigenvectors=False] a f:{1} g:{2} = eig[compute_left_eigenvectors=False "
+      "compute_right_eigenvectors=True] a in (b, c, d, e, f, g) }}",
+      type(n, n), vector_type(n, complex), type(n, n, complex));
+  const auto results = run(text, {pack(items)});
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    const Matrix values = item(results[0], k, 1, n);
+    const Matrix left = item(results[1], k, n, n);
+    const Matrix right = item(results[2], k, n, n);
+    expect_equal(items[k] * right, times_columns(right, values));
+    expect_equal(adjoint(items[k]) * left, times_columns(left, conjugate(values)));
+    for (const Matrix& vectors : {left, right})
+      for (std::size_t j = 0; j < n; ++j) {
+        double squares = 0;
+        for (std::size_t i = 0; i < n; ++i) squares += std::norm(vectors(i, j));
+        EXPECT_NEAR(squares, 1, tolerance());
+      }
+    expect_equal(item(results[5], k, n, n), right);
+    EXPECT_LE(std::abs(sum(item(results[3], k, 1, n)) - sum(values)), tolerance() * 10);
+    if (is_complex(dtype())) continue;
+    for (std::size_t j = 0; j < n; ++j) {  // conjugate pairs, the positive imaginary part first
+      if (values(0, j).imag() == 0) continue;
+      ASSERT_GT(values(0, j).imag(), 0);
+      EXPECT_EQ(values(0, j + 1), std::conj(values(0, j)));
+      ++j;
+    }
+  }
+  items[0](1, 0) = std::numeric_limits<double>::quiet_NaN();
+  const auto failed = run(text, {pack(items)});
+  expect_nan(failed[0], n);
+  expect_nan(failed[1], n * n);
+}
+
+TEST_P(LibraryMatrix, Schur) {
+  const std::size_t n = GetParam().rows;
+  const std::vector<Matrix> items = make([&] { return random_matrix(n, n); });
+  const auto results =
+      run(fmt::format("{{ lambda ; a:{0}. let b:{0} c:{0} = schur[compute_schur_vectors=True select_callable=None "
+                      "sort_eig_vals=False] a d:{0} = schur[compute_schur_vectors=False select_callable=None "
+                      "sort_eig_vals=False] a in (b, c, d) }}",
+                      type(n, n)),
+          {pack(items)});
+  for (std::size_t k = 0; k < items.size(); ++k) {
+    const Matrix form = item(results[0], k, n, n);
+    const Matrix vectors = item(results[1], k, n, n);
+    expect_equal(vectors * form * adjoint(vectors), items[k]);
+    expect_equal(adjoint(vectors) * vectors, identity(n));
+    const std::size_t below = is_complex(dtype()) ? 0 : 1;
+    EXPECT_EQ(largest(part(form, n, n, [&](auto i, auto j) { return i > j + below; })), 0);
+    for (std::size_t i = 0; i + 2 < n; ++i) EXPECT_EQ(form(i + 1, i) * form(i + 2, i + 1), 0.0);
+    EXPECT_LE(std::abs(trace(item(results[2], k, n, n)) - trace(form)), tolerance() * 10);
+  }
 }
 
 const Row rows[] = {

@@ -2,10 +2,10 @@
 #include "backends/llvm/runtime/dense.h"
 
 #include <cstddef>
-#include <cstring>
 #include <functional>
-#include <new>
 #include <type_traits>
+
+#include "backends/llvm/runtime/lapack/lapack.h"
 
 namespace jaxc::cpu {
 
@@ -61,12 +61,10 @@ void jaxc_matrix(const MatrixRequest* request, const void* input, const void* se
         {at(output, item * out[0]), at(second_output, item * out[1]), at(third_output, item * out[2])},
         at(memory, part * request->part_bytes),
         request->part_bytes};
-    try {
+    if (is_lapack_routine(*request))
+      lapack_routine(*request, arrays, *routines().blas, team);
+    else
       routines().matrix(*request, arrays, team);
-    } catch (const std::bad_alloc&) {  // of Eigen, whose memory is not planned: its results are NaN
-      for (std::size_t k = 0; k < out.size(); ++k)
-        if (arrays.outputs[k] != nullptr) std::memset(arrays.outputs[k], 0xff, static_cast<std::size_t>(out[k]));
-    }
   };
   if (request->parts == 1) {  // threads share each item
     for (std::int64_t item = 0; item < request->items; ++item) run_item(item, 0, DenseTeam(runtime->pool));

@@ -32,11 +32,14 @@ struct MatrixItem {
   std::int64_t bytes;
 };
 
+struct BlasTable;
+
 /// The routines for one kind of processor. Results do not depend on the number of threads.
 struct DenseRoutines {
   void (*product)(const ProductRequest& request, const void* left, const void* right, void* result, void* memory,
                   const DenseTeam& team);
   void (*matrix)(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
+  const BlasTable* blas;  ///< for LAPACK
 };
 
 }  // namespace jaxc::cpu

@@ -70,7 +70,9 @@ void eig(Lowering& lowering, const Equation& equation) {
   const Operand operand(lowering, equation.inputs[0], 2);
   const Items& items = operand.items;
   const std::int64_t n = operand.shape.back();
-  const auto outputs = lowering.routine("eig", {{operand.array}}, [&]() -> std::vector<ArrayId> {
+  ir::MatrixRoutine known = operand.known(MatrixKind::eig);
+  known.left = left;
+  const auto outputs = lowering.routine("eig", known, {{operand.array}}, [&]() -> std::vector<ArrayId> {
     const Elements given = items.split(operand.array, operand.is_complex);
     const Elements largest = largest_part(items, given, n, n);
     const Elements matrix = items.generate({n, n}, [&](const Point& p) {

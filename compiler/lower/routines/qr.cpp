@@ -175,8 +175,9 @@ void qr(Lowering& lowering, const Equation& equation) {
   const std::int64_t columns = matrix.shape.back();
   const std::int64_t least = std::min(rows, columns);
   const std::int64_t kept = equation.parameters.boolean_or("full_matrices", false) ? rows : least;
-  const auto outputs =
-      lowering.routine("qr", matrix.known(MatrixKind::qr), {{matrix.array}}, [&]() -> std::vector<ArrayId> {
+  const auto outputs = lowering.routine(
+      "qr", matrix.known(pivoting ? MatrixKind::pivoted_qr : MatrixKind::qr), {{matrix.array}},
+      [&]() -> std::vector<ArrayId> {
         const Packed packed = factor_qr(items, items.split(matrix.array, matrix.is_complex), rows, columns, pivoting);
         const Elements upper = items.generate({kept, columns}, [&](const Point& p) {
           return select(p[1] < p[0], p.number(0), p.read(packed.matrix, {p[0], p[1]}));

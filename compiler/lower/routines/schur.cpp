@@ -292,7 +292,8 @@ void schur(Lowering& lowering, const Equation& equation) {
     lowering.fail("keeps eigenvalues as they come, got sort_eig_vals=True; sort them afterwards");
   const Operand operand(lowering, equation.inputs[0], 2);
   const Items& items = operand.items;
-  const auto outputs = lowering.routine("schur", {{operand.array}}, [&]() -> std::vector<ArrayId> {
+  const ir::MatrixRoutine known = operand.known(MatrixKind::schur);
+  const auto outputs = lowering.routine("schur", known, {{operand.array}}, [&]() -> std::vector<ArrayId> {
     const std::int64_t n = operand.shape.back();
     const Elements given = items.split(operand.array, operand.is_complex);
     const Elements largest = largest_part(items, given, n, n);

@@ -102,7 +102,9 @@ void svd(Lowering& lowering, const Equation& equation) {
   const std::int64_t tall = std::max(rows, columns);
   const std::int64_t n = std::min(rows, columns);
   const auto subset = equation.parameters.integers_or("subset_by_index", {0, n});
-  const auto outputs = lowering.routine("svd", {{operand.array}}, [&]() -> std::vector<ArrayId> {
+  ir::MatrixRoutine known = operand.known(MatrixKind::svd);
+  known.first = subset[0];
+  const auto outputs = lowering.routine("svd", known, {{operand.array}}, [&]() -> std::vector<ArrayId> {
     const Elements whole = items.split(operand.array, operand.is_complex);
     const Elements matrix =
         wide ? items.generate({tall, n}, [&](const Point& p) { return conj(p.read(whole, {p[1], p[0]})); }) : whole;

@@ -15,8 +15,5 @@ template <typename T>
 void householder_product(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
 template <typename T>
 void qr(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& team);
-/// Of real matrices.
-template <typename R>
-void eigh(const MatrixRequest& request, const MatrixItem& item);
 
 }  // namespace jaxc::cpu::JAXC_DENSE_TARGET

@@ -1,4 +1,5 @@
 // The table of one kind of processor.
+#include "backends/llvm/runtime/dense/blas.h"
 #include "backends/llvm/runtime/dense/factors.h"
 #include "backends/llvm/runtime/dense/product.h"
 #include "backends/llvm/runtime/dense/triangular.h"
@@ -24,8 +25,7 @@ void run(const MatrixRequest& request, const MatrixItem& item, const DenseTeam& 
       return householder_product<T>(request, item, team);
     case Kind::qr:
       return qr<T>(request, item, team);
-    case Kind::eigh:
-      if constexpr (!is_complex_number<T>) eigh<T>(request, item);
+    default:  // LAPACK's
       return;
   }
 }
@@ -48,6 +48,6 @@ void matrix(const MatrixRequest& request, const MatrixItem& item, const DenseTea
 }  // namespace
 
 extern const DenseRoutines routines;
-const DenseRoutines routines = {&product, &matrix};
+const DenseRoutines routines = {&product, &matrix, &blas_table};
 
 }  // namespace jaxc::cpu::JAXC_DENSE_TARGET
