@@ -20,13 +20,15 @@ struct InstructionSelection : llvm::TargetPassConfig {
   static bool add(llvm::TargetPassConfig& config) { return (config.*&InstructionSelection::addCoreISelPasses)(); }
 };
 
-/// Leaves out passes whose absence no workload's run time shows (scheduling after registers are chosen, duplicated
-/// tails), and those for what the code never has (garbage collection, debug values, funclets, tracing hooks).
+/// Leaves out passes whose absence no workload's run time shows (duplicated tails, and scheduling: code is emitted in
+/// an order that needs few registers, and processors reorder the rest), and those for what the code never has (garbage
+/// collection, debug values, funclets, tracing hooks).
 void leave_out_passes(llvm::TargetPassConfig& config) {
   for (llvm::AnalysisID pass : std::initializer_list<llvm::AnalysisID>{&llvm::EarlyTailDuplicateID,
                                                                        &llvm::OptimizePHIsID,
                                                                        &llvm::StackColoringID,
                                                                        &llvm::EarlyIfConverterID,
+                                                                       &llvm::MachineSchedulerID,
                                                                        &llvm::MachineCombinerID,
                                                                        &llvm::RemoveRedundantDebugValuesID,
                                                                        &llvm::FixupStatepointCallerSavedID,

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backends/llvm/region.h"
 #include "jaxc/error.h"
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "backends/llvm/arrays.h"
@@ -35,6 +36,11 @@ class NestEmitter {
   void leaf();
   void leaf_point();
   void store(std::size_t output, llvm::Value* value, const Point& point, llvm::ArrayRef<llvm::Value*> values);
+  /// Elements of an array, loaded once in straight-line code: neighbouring points read the same ones.
+  llvm::Value* load(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, llvm::Value* guard,
+                    llvm::Value* fallback);
+  /// The nest stores nothing where the array lies.
+  bool keeps_its_elements(ir::ArrayId array) const;
   /// All operations of the body at the current point.
   Values body_values(const Point& point);
   /// The current positions with lanes for the given axes; other lane axes must have one position.
@@ -96,6 +102,11 @@ class NestEmitter {
   };
   std::map<std::size_t, Block> blocks_;  ///< by axis
   std::vector<Accumulators> accumulators_;
+  /// What was loaded, by array, element, and lanes, in the block at hand.
+  using LoadKey = std::tuple<ir::ArrayId, std::int64_t, std::vector<std::pair<llvm::Value*, std::int64_t>>,
+                             std::vector<std::int64_t>, int, int, llvm::Value*>;
+  std::map<LoadKey, llvm::Value*> loads_;
+  llvm::BasicBlock* loads_block_ = nullptr;
   std::size_t split_depth_ = SIZE_MAX;  ///< the level whose steps take turns on the chains
   std::size_t chain_count_ = 1;
 };
