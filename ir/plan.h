@@ -68,9 +68,10 @@ struct AxisSchedule {
   int width = 1;
 };
 
-/// A nest that a library runs: for each point of the batch, result[m, n] = sum over k of left[m, k] right[k, n], where
-/// m, n and k run over any number of axes. An element of the bounded operand is 0 where a coordinate, which is
-/// bounds[d].origin + the sum of axis.coordinates[d] * position, is not within [0, bounds[d].limit).
+/// A nest that a library runs, as products that share out its result (one, but for images with zeros between their
+/// elements). Each is, for each point of the batch, result[m, n] = sum over k of left[m, k] right[k, n], where m, n and
+/// k run over any number of axes. An element of the bounded operand is 0 where a coordinate, which is bounds[d].origin
+/// + the sum of axis.coordinates[d] * position, is not within [0, bounds[d].limit).
 struct ProductPlan {
   static constexpr std::size_t most_axes = 6;  ///< in a group
   static constexpr std::size_t most_bounds = 3;
@@ -86,18 +87,22 @@ struct ProductPlan {
     std::int64_t limit = 0;
     std::int64_t stride = 0;  ///< elements of the bounded operand from one coordinate to the next
   };
+  /// Groups of axes, none of them empty, of which the last axis moves fastest; those of k may have no positions.
+  struct Piece {
+    std::array<std::int64_t, 3> offsets = {};  ///< of the first elements of left, right and result
+    std::vector<Axis> rows;                    ///< m
+    std::vector<Axis> columns;                 ///< n
+    std::vector<Axis> folded;                  ///< k
+    std::vector<Axis> batch;
+    std::vector<Bound> bounds;
+  };
   std::string reason;        ///< why a library
   DType dtype = DType::f32;  ///< f32 or f64
   ArrayId left = 0;
   ArrayId right = 0;
   ArrayId result = 0;
-  std::array<std::int64_t, 3> offsets = {};  ///< of the first elements of left, right and result
-  std::array<std::int64_t, 3> parts = {};    ///< elements from real to imaginary parts; 0 for real numbers
-  std::vector<Axis> rows;                    ///< m; of each group, the last one moves fastest
-  std::vector<Axis> columns;                 ///< n
-  std::vector<Axis> folded;                  ///< k
-  std::vector<Axis> batch;
-  std::vector<Bound> bounds;
+  std::array<std::int64_t, 3> parts = {};  ///< elements from real to imaginary parts; 0 for real numbers
+  std::vector<Piece> pieces;
   bool bounds_right = false;   ///< of the right operand, not the left one
   std::int64_t workspace = 0;  ///< the library's memory, at this byte of the scratch arena
   std::int64_t runs = 1;       ///< of the batch that are multiplied at one time, with `bytes` each

@@ -109,31 +109,39 @@ class PlanVerifier {
                 (product.runs == 1 || product.bytes % 64 == 0) &&
                 product.workspace + product.runs * product.bytes <= plan_.scratch_bytes,
             node, "a library's memory lies aligned within the arena");
-    require(product.bounds.size() <= ProductPlan::most_bounds, node, "a library knows few bounds");
+    for (const ProductPlan::Piece& piece : product.pieces) this->piece(product, piece, node);
+  }
+
+  void piece(const ProductPlan& product, const ProductPlan::Piece& piece, const Node& node) const {
+    require(piece.bounds.size() <= ProductPlan::most_bounds, node, "a library knows few bounds");
+    const bool is_nothing = std::any_of(piece.folded.begin(), piece.folded.end(),
+                                        [](const ProductPlan::Axis& axis) { return axis.extent == 0; });
     const std::array<ArrayId, 3> arrays = {product.left, product.right, product.result};
     for (std::size_t k = 0; k < arrays.size(); ++k) {
       require(is_dense(program_, plan_, arrays[k]), node, "a library's arrays lie dense in memory");
-      std::int64_t first = product.offsets[k];
-      std::int64_t last = product.offsets[k] + product.parts[k];
+      std::int64_t first = piece.offsets[k];
+      std::int64_t last = piece.offsets[k] + product.parts[k];
       const auto extend = [&](std::int64_t extent, std::int64_t stride) {
         (stride < 0 ? first : last) += (extent - 1) * stride;
       };
+      if (is_nothing && k < 2) continue;
       const bool is_bounded = k == (product.bounds_right ? 1 : 0);
       if (is_bounded)
-        for (const ProductPlan::Bound& bound : product.bounds) {
+        for (const ProductPlan::Bound& bound : piece.bounds) {
           first -= bound.stride * bound.origin;
           last -= bound.stride * bound.origin;
           extend(bound.limit, bound.stride);
         }
-      for (const auto* axes : {&product.rows, &product.columns, &product.folded, &product.batch}) {
-        require(axes->size() <= ProductPlan::most_axes, node, "a library knows few axes");
+      for (const auto* axes : {&piece.rows, &piece.columns, &piece.folded, &piece.batch}) {
+        require(!axes->empty() && axes->size() <= ProductPlan::most_axes, node, "a library knows some axes");
         for (const ProductPlan::Axis& axis : *axes) {
+          if (is_nothing && axes == &piece.folded) continue;
           require(axis.extent >= 1, node, "a library's axes have positions");
           std::int64_t stride = k == 0 ? axis.left : k == 1 ? axis.right : axis.result;
           if (is_bounded)
-            for (std::size_t d = 0; d < product.bounds.size(); ++d) {
+            for (std::size_t d = 0; d < piece.bounds.size(); ++d) {
               require(axis.coordinates[d] >= 0, node, "coordinates grow along axes");
-              stride -= product.bounds[d].stride * axis.coordinates[d];
+              stride -= piece.bounds[d].stride * axis.coordinates[d];
             }
           extend(axis.extent, stride);
         }

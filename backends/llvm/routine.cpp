@@ -64,33 +64,35 @@ void ProgramEmitter::product(const ir::ProductPlan& plan) {
   static_assert(ProductRequest::most_axes == ir::ProductPlan::most_axes);
   static_assert(ProductRequest::most_bounds == ir::ProductPlan::most_bounds);
   const auto count = [](const auto& list) { return static_cast<std::int64_t>(list.size()); };
-  ProductRequest request{};
-  request.dtype = static_cast<std::int64_t>(plan.dtype);
-  request.left_offset = plan.offsets[0];
-  request.right_offset = plan.offsets[1];
-  request.result_offset = plan.offsets[2];
-  request.left_part = plan.parts[0];
-  request.right_part = plan.parts[1];
-  request.result_part = plan.parts[2];
-  request.rows = count(plan.rows);
-  request.columns = count(plan.columns);
-  request.folded = count(plan.folded);
-  request.batch = count(plan.batch);
-  request.bounds = count(plan.bounds);
-  request.bounds_right = plan.bounds_right ? 1 : 0;
-  for (std::size_t k = 0; k < plan.bounds.size(); ++k) {
-    request.origin[k] = plan.bounds[k].origin;
-    request.limits[k] = plan.bounds[k].limit;
+  for (const ir::ProductPlan::Piece& piece : plan.pieces) {
+    ProductRequest request{};
+    request.dtype = static_cast<std::int64_t>(plan.dtype);
+    request.left_offset = piece.offsets[0];
+    request.right_offset = piece.offsets[1];
+    request.result_offset = piece.offsets[2];
+    request.left_part = plan.parts[0];
+    request.right_part = plan.parts[1];
+    request.result_part = plan.parts[2];
+    request.rows = count(piece.rows);
+    request.columns = count(piece.columns);
+    request.folded = count(piece.folded);
+    request.batch = count(piece.batch);
+    request.bounds = count(piece.bounds);
+    request.bounds_right = plan.bounds_right ? 1 : 0;
+    for (std::size_t k = 0; k < piece.bounds.size(); ++k) {
+      request.origin[k] = piece.bounds[k].origin;
+      request.limits[k] = piece.bounds[k].limit;
+    }
+    request.runs = plan.runs;
+    request.run_bytes = plan.bytes;
+    auto place = request.axes.begin();
+    for (const auto* axes : {&piece.rows, &piece.columns, &piece.folded, &piece.batch})
+      for (const ir::ProductPlan::Axis& axis : *axes)
+        *place++ = {axis.extent, axis.left, axis.right, axis.result, axis.coordinates};
+    call_library("jaxc_product", words(request),
+                 {arrays_.dense_pointer(plan.left), arrays_.dense_pointer(plan.right),
+                  arrays_.dense_pointer(plan.result), library_memory(plan.workspace)});
   }
-  request.runs = plan.runs;
-  request.run_bytes = plan.bytes;
-  auto place = request.axes.begin();
-  for (const auto* axes : {&plan.rows, &plan.columns, &plan.folded, &plan.batch})
-    for (const ir::ProductPlan::Axis& axis : *axes)
-      *place++ = {axis.extent, axis.left, axis.right, axis.result, axis.coordinates};
-  call_library("jaxc_product", words(request),
-               {arrays_.dense_pointer(plan.left), arrays_.dense_pointer(plan.right), arrays_.dense_pointer(plan.result),
-                library_memory(plan.workspace)});
 }
 
 void ProgramEmitter::matrix(const ir::Routine& routine, const ir::RoutinePlan& plan) {

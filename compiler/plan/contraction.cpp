@@ -1,12 +1,12 @@
-// Reads factors, strides and bounds off the body of a nest.
+// Reads factors off the body of a nest, and groups its axes by the operands that they move.
 #include "compiler/plan/contraction.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 
+#include "compiler/plan/contraction_access.h"
 #include "compiler/plan/schedule.h"
-#include "ir/affine.h"
 
 namespace jaxc::compiler {
 
@@ -20,109 +20,7 @@ using ir::OpId;
 using ir::ProductPlan;
 using ir::ScalarOp;
 using Axis = ProductPlan::Axis;
-
-/// An index expression of the body that is affine in the axes.
-std::optional<Affine> affine_value(const Nest& nest, OpId id) {
-  const ScalarOp& op = nest.body.ops[id];
-  Affine form{0, std::vector<std::int64_t>(nest.axes.size(), 0)};
-  if (op.opcode == Opcode::axis) {
-    form.coefficients[op.immediate] = 1;
-    return form;
-  }
-  if (op.opcode == Opcode::constant) {
-    form.offset = static_cast<std::int64_t>(op.immediate);
-    return form;
-  }
-  if (op.dtype != DType::i64 || (op.opcode != Opcode::add && op.opcode != Opcode::mul)) return std::nullopt;
-  auto left = affine_value(nest, op.arguments[0]);
-  auto right = affine_value(nest, op.arguments[1]);
-  if (!left || !right) return std::nullopt;
-  const auto is_constant = [](const Affine& of) {
-    return std::all_of(of.coefficients.begin(), of.coefficients.end(), [](std::int64_t c) { return c == 0; });
-  };
-  if (op.opcode == Opcode::mul && !is_constant(*right)) std::swap(left, right);
-  if (op.opcode == Opcode::mul && !is_constant(*right)) return std::nullopt;
-  const bool is_sum = op.opcode == Opcode::add;
-  form.offset = is_sum ? left->offset + right->offset : left->offset * right->offset;
-  for (std::size_t k = 0; k < nest.axes.size(); ++k)
-    form.coefficients[k] =
-        is_sum ? left->coefficients[k] + right->coefficients[k] : left->coefficients[k] * right->offset;
-  return form;
-}
-
-/// The values of an affine form within which an element is read.
-struct Range {
-  Affine form;  ///< with offset 0
-  std::int64_t low = 0;
-  std::int64_t high = 0;  ///< included
-};
-
-/// The strides of one access, by the nest's axes.
-struct Access {
-  ArrayId array = 0;
-  std::int64_t offset = 0;
-  std::vector<std::int64_t> strides;
-  std::vector<Affine> indices;
-  std::vector<Range> ranges;
-};
-
-std::optional<Access> access(const ir::Program& program, const Nest& nest, ArrayId array,
-                             const std::vector<ir::Index>& indices) {
-  Access result{array, 0, std::vector<std::int64_t>(nest.axes.size(), 0), {}, {}};
-  const std::vector<std::int64_t> strides = row_major_strides(program.arrays[array].shape);
-  for (std::size_t k = 0; k < indices.size(); ++k) {
-    const auto form = ir::affine(indices[k], nest.body, nest.axes.size());
-    if (!form) return std::nullopt;
-    result.offset += form->offset * strides[k];
-    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
-      result.strides[axis] += form->coefficients[axis] * strides[k];
-    result.indices.push_back(*form);
-  }
-  return result;
-}
-
-// Adds what a guard demands: comparisons of affine forms with numbers, all of which hold.
-bool add_ranges(const Nest& nest, OpId guard, std::vector<Range>& ranges) {
-  const ScalarOp& op = nest.body.ops[guard];
-  if (op.opcode == Opcode::bit_and)
-    return add_ranges(nest, op.arguments[0], ranges) && add_ranges(nest, op.arguments[1], ranges);
-  if (op.opcode != Opcode::le && op.opcode != Opcode::lt) return false;
-  const auto left = affine_value(nest, op.arguments[0]);
-  const auto right = affine_value(nest, op.arguments[1]);
-  if (!left || !right) return false;
-  const auto is_constant = [](const Affine& of) {
-    return std::all_of(of.coefficients.begin(), of.coefficients.end(), [](std::int64_t c) { return c == 0; });
-  };
-  if (is_constant(*left) == is_constant(*right)) return false;
-  const bool is_lower = is_constant(*left);
-  Affine form = is_lower ? *right : *left;
-  const std::int64_t limit = (is_lower ? left->offset : right->offset) - std::exchange(form.offset, 0) +
-                             (op.opcode == Opcode::le ? 0
-                              : is_lower              ? 1
-                                                      : -1);
-  auto range = std::find_if(ranges.begin(), ranges.end(),
-                            [&](const Range& known) { return known.form.coefficients == form.coefficients; });
-  if (range == ranges.end()) {
-    const ir::Interval values = ir::interval(form, nest.axes);
-    range = ranges.insert(range, {std::move(form), values.low, values.high});
-  }
-  if (is_lower)
-    range->low = std::max(range->low, limit);
-  else
-    range->high = std::min(range->high, limit);
-  return true;
-}
-
-// A read; where a guard holds it back, it gives 0.
-std::optional<Access> read(const ir::Program& program, const Nest& nest, OpId id) {
-  const ScalarOp& op = nest.body.ops[id];
-  if (op.opcode != Opcode::read) return std::nullopt;
-  auto result = access(program, nest, op.array, op.indices);
-  if (!result || op.arguments.empty()) return result;
-  const ScalarOp& fallback = nest.body.ops[op.arguments[1]];
-  if (fallback.opcode != Opcode::constant || fallback.immediate != 0) return std::nullopt;
-  return add_ranges(nest, op.arguments[0], result->ranges) ? result : std::nullopt;
-}
+using Piece = ProductPlan::Piece;
 
 /// The factors of a product: reads of the body. Complex numbers have parts, which one axis of the nest counts.
 struct Factors {
@@ -182,6 +80,110 @@ std::optional<Factors> complex_factors(const Nest& nest) {
   return matches ? std::optional(factors) : std::nullopt;
 }
 
+/// A product before its axes are grouped: the left operand, the right one and the result.
+struct Operands {
+  std::vector<ir::Axis> axes;
+  std::array<Access, 3> arrays;
+  bool bounds_right = false;
+
+  Access& bounded() { return arrays[bounds_right ? 1 : 0]; }
+  const Access& bounded() const { return arrays[bounds_right ? 1 : 0]; }
+};
+
+std::int64_t floor_divided(std::int64_t value, std::int64_t base) {
+  return value / base - (value % base < 0 ? 1 : 0);
+}
+
+// Axis a = base * (what it is now) + first.
+void take_every(Operands& operands, std::size_t axis, std::int64_t base, std::int64_t first) {
+  const auto change = [&](Affine& form) {
+    form.offset += form.coefficients[axis] * first;
+    form.coefficients[axis] *= base;
+  };
+  std::int64_t& extent = operands.axes[axis].extent;
+  extent = std::max(floor_divided(extent - first + base - 1, base), std::int64_t{0});
+  for (Access& access : operands.arrays) {
+    access.offset += access.strides[axis] * first;
+    access.strides[axis] *= base;
+    for (Affine& index : access.indices) change(index);
+    for (AccessDilation& dilation : access.dilations) change(dilation.form);
+    for (AccessRange& range : access.ranges) {
+      change(range.form);
+      const std::int64_t moved = std::exchange(range.form.offset, 0);
+      range.low -= moved;
+      range.high -= moved;
+    }
+  }
+}
+
+// The index that was dilated is affine, since the base divides all of its form.
+void divide(const ir::Program& program, Access& access, AccessDilation dilation) {
+  const auto divided = [&](Affine form) {
+    form.offset = floor_divided(form.offset, dilation.base);
+    for (std::int64_t& coefficient : form.coefficients) coefficient /= dilation.base;
+    return form;
+  };
+  for (AccessRange& range : access.ranges) {
+    if (range.form.coefficients != dilation.form.coefficients) continue;
+    const std::int64_t rest = dilation.form.offset - floor_divided(dilation.form.offset, dilation.base) * dilation.base;
+    range.form = divided(range.form);
+    range.low = -floor_divided(rest - range.low, dilation.base);
+    range.high = floor_divided(range.high + rest, dilation.base);
+  }
+  const Affine index = divided(dilation.form);
+  const std::int64_t stride = row_major_strides(program.arrays[access.array].shape)[dilation.index];
+  access.offset += index.offset * stride;
+  for (std::size_t axis = 0; axis < access.strides.size(); ++axis)
+    access.strides[axis] += index.coefficients[axis] * stride;
+  access.indices[dilation.index] = index;
+}
+
+// An image with zeros between its elements meets every so many positions of the result with every so many of the
+// window: for each first position of the result there is one of the window, or none, and the rest is affine. Whether
+// that is so.
+bool part(const ir::Program& program, Operands operands, std::vector<Operands>& parts) {
+  if (operands.bounded().dilations.empty()) {
+    parts.push_back(std::move(operands));
+    return true;
+  }
+  const AccessDilation dilation = operands.bounded().dilations.back();
+  operands.bounded().dilations.pop_back();
+  std::optional<std::size_t> place;
+  std::optional<std::size_t> window;
+  for (std::size_t axis = 0; axis < operands.axes.size(); ++axis) {
+    if (dilation.form.coefficients[axis] == 0) continue;
+    std::optional<std::size_t>& found = operands.axes[axis].kind == ir::AxisKind::reduced ? window : place;
+    if (found) return false;
+    found = axis;
+  }
+  for (std::int64_t first = 0; first < (place ? dilation.base : 1); ++first) {
+    if (place && first >= operands.axes[*place].extent) break;
+    const std::int64_t at = dilation.form.offset + (place ? dilation.form.coefficients[*place] * first : 0);
+    std::vector<std::int64_t> meets;
+    for (std::int64_t offset = 0; offset < (window ? dilation.base : 1); ++offset)
+      if ((at + (window ? dilation.form.coefficients[*window] * offset : 0)) % dilation.base == 0)
+        meets.push_back(offset);
+    if (meets.size() > 1) return false;
+    Operands next = operands;
+    next.bounded().dilations.push_back(dilation);
+    if (place) take_every(next, *place, dilation.base, first);
+    if (window) take_every(next, *window, dilation.base, meets.empty() ? 0 : meets[0]);
+    const AccessDilation exact = next.bounded().dilations.back();
+    next.bounded().dilations.pop_back();
+    if (!meets.empty()) {
+      divide(program, next.bounded(), exact);
+    } else {  // sums of nothing
+      if (!window) return false;
+      next.axes[*window].extent = 0;
+      auto& ranges = next.bounded().ranges;
+      std::erase_if(ranges,
+                    [&](const AccessRange& range) { return range.form.coefficients == exact.form.coefficients; });
+    }
+    if (!part(program, std::move(next), parts)) return false;
+  }
+  return true;
+}
+
 // The bounds that ranges are, and the coordinates of each axis of the nest.
 struct Bounds {
   std::vector<ProductPlan::Bound> bounds;
@@ -189,17 +191,17 @@ struct Bounds {
 };
 
 // Each range is that of an index of the array.
-std::optional<Bounds> bounds_of(const ir::Program& program, const Nest& nest, const Access& access) {
+std::optional<Bounds> bounds_of(const ir::Program& program, const Access& access) {
   Bounds result;
-  result.coordinates.resize(nest.axes.size());
+  result.coordinates.resize(access.strides.size());
   if (access.ranges.size() > ProductPlan::most_bounds) return std::nullopt;
   const std::vector<std::int64_t> strides = row_major_strides(program.arrays[access.array].shape);
-  for (const Range& range : access.ranges) {
+  for (const AccessRange& range : access.ranges) {
     const auto index = std::find_if(access.indices.begin(), access.indices.end(),
                                     [&](const Affine& form) { return form.coefficients == range.form.coefficients; });
     if (index == access.indices.end()) return std::nullopt;
     const std::size_t number = result.bounds.size();
-    for (std::size_t axis = 0; axis < nest.axes.size(); ++axis) {
+    for (std::size_t axis = 0; axis < access.strides.size(); ++axis) {
       if (range.form.coefficients[axis] < 0) return std::nullopt;
       result.coordinates[axis][number] = range.form.coefficients[axis];
     }
@@ -239,97 +241,112 @@ bool ends_in(const std::vector<Axis>& axes, Stride stride) {
   return !axes.empty() && axes.back().*stride == 1;
 }
 
+// Rows are of the left operand and the result, columns of the right one and the result, folded axes of both operands.
+std::optional<Piece> group(const ir::Program& program, const Operands& operands, std::optional<std::size_t> parts) {
+  const auto& [left, right, result] = operands.arrays;
+  auto bounds = bounds_of(program, operands.bounded());
+  if (!bounds) return std::nullopt;
+  Piece piece{{left.offset, right.offset, result.offset}, {}, {}, {}, {}, std::move(bounds->bounds)};
+  for (std::size_t k = 0; k < operands.axes.size(); ++k) {
+    const Axis axis{operands.axes[k].extent, left.strides[k], right.strides[k], result.strides[k],
+                    bounds->coordinates[k]};
+    if (k == parts) {
+      if (axis.left != 0 || axis.right != 0 || axis.extent != 2) return std::nullopt;
+      continue;
+    }
+    if (operands.axes[k].kind == ir::AxisKind::ordered) return std::nullopt;
+    if (axis.extent == 1) continue;
+    if (operands.axes[k].kind == ir::AxisKind::reduced)
+      piece.folded.push_back(axis);
+    else if (axis.left != 0 && axis.right == 0)
+      piece.rows.push_back(axis);
+    else if (axis.left == 0 && axis.right != 0)
+      piece.columns.push_back(axis);
+    else
+      piece.batch.push_back(axis);
+  }
+  for (std::vector<Axis>* axes : {&piece.rows, &piece.columns, &piece.folded, &piece.batch}) {
+    if (axes->empty()) axes->push_back({});
+    join(*axes);
+    if (axes->size() > ProductPlan::most_axes) return std::nullopt;
+  }
+  return piece;
+}
+
+// Makes the columns those that the result has side by side, the left operand that of the rows.
+void turn(ProductPlan& plan) {
+  order(plan.pieces[0].rows, &Axis::result);
+  if (ends_in(plan.pieces[0].rows, &Axis::result)) {
+    std::swap(plan.left, plan.right);
+    std::swap(plan.parts[0], plan.parts[1]);
+    plan.bounds_right = !plan.bounds_right;
+    for (Piece& piece : plan.pieces) {
+      std::swap(piece.offsets[0], piece.offsets[1]);
+      std::swap(piece.rows, piece.columns);
+      for (auto* axes : {&piece.rows, &piece.columns, &piece.folded, &piece.batch})
+        for (Axis& axis : *axes) std::swap(axis.left, axis.right);
+    }
+  }
+  for (Piece& piece : plan.pieces) {
+    order(piece.rows, &Axis::left);
+    order(piece.columns, &Axis::result);
+    // Operands whose rows or columns lie side by side are packed well in any order; of others, the larger one decides.
+    const bool left_decides = ends_in(piece.rows, &Axis::left) != ends_in(piece.columns, &Axis::right)
+                                  ? !ends_in(piece.rows, &Axis::left)
+                                  : positions(piece.rows) >= positions(piece.columns);
+    order(piece.folded, left_decides ? &Axis::left : &Axis::right);
+  }
+}
+
+}  // namespace
+
 std::int64_t positions(const std::vector<Axis>& axes) {
   std::int64_t count = 1;
   for (const Axis& axis : axes) count *= axis.extent;
   return count;
 }
 
-// Rows are of the left operand and the result, columns of the right one and the result, folded axes of both operands.
-bool group(const Nest& nest, const std::array<Access, 3>& arrays, const Bounds& bounds,
-           std::optional<std::size_t> parts, ProductPlan& plan) {
-  for (std::size_t k = 0; k < nest.axes.size(); ++k) {
-    const Axis axis{nest.axes[k].extent, arrays[0].strides[k], arrays[1].strides[k], arrays[2].strides[k],
-                    bounds.coordinates[k]};
-    if (k == parts) {
-      if (axis.left != 0 || axis.right != 0 || axis.extent != 2) return false;
-      continue;
-    }
-    if (axis.extent < 1 || nest.axes[k].kind == ir::AxisKind::ordered) return false;
-    if (axis.extent == 1) continue;
-    if (nest.axes[k].kind == ir::AxisKind::reduced)
-      plan.folded.push_back(axis);
-    else if (axis.left != 0 && axis.right == 0)
-      plan.rows.push_back(axis);
-    else if (axis.left == 0 && axis.right != 0)
-      plan.columns.push_back(axis);
-    else
-      plan.batch.push_back(axis);
-  }
-  return !plan.rows.empty() && !plan.columns.empty() && !plan.folded.empty();
-}
-
-// Makes the columns those that the result has side by side, the left operand that of the rows.
-void turn(ProductPlan& plan) {
-  for (auto* axes : {&plan.rows, &plan.columns, &plan.folded, &plan.batch}) join(*axes);
-  order(plan.rows, &Axis::result);
-  if (ends_in(plan.rows, &Axis::result)) {
-    std::swap(plan.rows, plan.columns);
-    std::swap(plan.left, plan.right);
-    std::swap(plan.offsets[0], plan.offsets[1]);
-    std::swap(plan.parts[0], plan.parts[1]);
-    for (auto* axes : {&plan.rows, &plan.columns, &plan.folded, &plan.batch})
-      for (Axis& axis : *axes) std::swap(axis.left, axis.right);
-    plan.bounds_right = !plan.bounds_right;
-  }
-  order(plan.rows, &Axis::left);
-  order(plan.columns, &Axis::result);
-  // Operands whose rows or columns lie side by side are packed well in any order; of others, the larger one decides.
-  const bool left_decides = ends_in(plan.rows, &Axis::left) != ends_in(plan.columns, &Axis::right)
-                                ? !ends_in(plan.rows, &Axis::left)
-                                : positions(plan.rows) >= positions(plan.columns);
-  order(plan.folded, left_decides ? &Axis::left : &Axis::right);
-}
-
-}  // namespace
-
 std::optional<ProductPlan> contraction(const ir::Program& program, const Nest& nest) {
   if (nest.outputs.size() != 1 || nest.outputs[0].base) return std::nullopt;
   const std::optional<Factors> found = real_factors(nest);
   const std::optional<Factors> factors = found ? found : complex_factors(nest);
   if (!factors) return std::nullopt;
-  const auto left = read(program, nest, factors->left[0]);
-  const auto right = read(program, nest, factors->right[0]);
-  const auto result = access(program, nest, nest.outputs[0].result, nest.outputs[0].indices);
-  if (!left || !right || !result || (!left->ranges.empty() && !right->ranges.empty())) return std::nullopt;
+  if (std::any_of(nest.axes.begin(), nest.axes.end(), [](const ir::Axis& axis) { return axis.extent < 1; }))
+    return std::nullopt;
+  const auto left = affine_read(program, nest, factors->left[0]);
+  const auto right = affine_read(program, nest, factors->right[0]);
+  const auto result = affine_access(program, nest, nest.outputs[0].result, nest.outputs[0].indices);
+  const auto is_bounded = [](const Access& access) { return !access.ranges.empty() || !access.dilations.empty(); };
+  if (!left || !right || !result || is_bounded(*result) || (is_bounded(*left) && is_bounded(*right)))
+    return std::nullopt;
   ProductPlan plan;
   plan.dtype = program.arrays[result->array].dtype;
   plan.left = left->array;
   plan.right = right->array;
   plan.result = result->array;
-  plan.offsets = {left->offset, right->offset, result->offset};
+  plan.bounds_right = is_bounded(*right);
   const auto is_same = [&](const Access& operand) { return program.arrays[operand.array].dtype == plan.dtype; };
   if ((plan.dtype != DType::f32 && plan.dtype != DType::f64) || !is_same(*left) || !is_same(*right))
     return std::nullopt;
-  plan.bounds_right = !right->ranges.empty();
-  auto bounds = bounds_of(program, nest, plan.bounds_right ? *right : *left);
-  if (!bounds || !group(nest, {*left, *right, *result}, *bounds, factors->parts, plan)) return std::nullopt;
-  plan.bounds = std::move(bounds->bounds);
   if (factors->parts) {
-    const auto imaginary_left = read(program, nest, factors->left[1]);
-    const auto imaginary_right = read(program, nest, factors->right[1]);
-    const auto is_beside = [](const std::optional<Access>& imaginary, const Access& real) {
-      return imaginary && imaginary->array == real.array && imaginary->strides == real.strides &&
-             imaginary->ranges.size() == real.ranges.size();
+    const auto& ops = nest.body.ops;
+    const auto step = [&](const std::array<OpId, 2>& of, const Access& real) -> std::int64_t {
+      const auto imaginary = affine_read(program, nest, of[1]);
+      const bool is_beside = imaginary && imaginary->array == real.array && imaginary->strides == real.strides &&
+                             ops[of[0]].arguments == ops[of[1]].arguments;
+      return is_beside ? imaginary->offset - real.offset : 0;
     };
-    if (!is_beside(imaginary_left, *left) || !is_beside(imaginary_right, *right)) return std::nullopt;
-    plan.parts = {imaginary_left->offset - left->offset, imaginary_right->offset - right->offset,
-                  result->strides[*factors->parts]};
+    plan.parts = {step(factors->left, *left), step(factors->right, *right), result->strides[*factors->parts]};
     if (std::min({plan.parts[0], plan.parts[1], plan.parts[2]}) < 1) return std::nullopt;
   }
+  std::vector<Operands> operands;
+  if (!part(program, {nest.axes, {*left, *right, *result}, plan.bounds_right}, operands)) return std::nullopt;
+  for (const Operands& of : operands) {
+    auto piece = group(program, of, factors->parts);
+    if (!piece) return std::nullopt;
+    plan.pieces.push_back(std::move(*piece));
+  }
   turn(plan);
-  for (const auto* axes : {&plan.rows, &plan.columns, &plan.folded, &plan.batch})
-    if (axes->size() > ProductPlan::most_axes) return std::nullopt;
   return plan;
 }
 

@@ -12,6 +12,7 @@ namespace jaxc::compiler {
 namespace {
 
 using ir::ProductPlan;
+using Piece = ProductPlan::Piece;
 
 // Up to this, generated code multiplies matrices straight from the operands, as fast; see docs/libraries.md.
 constexpr std::int64_t most_generated = std::int64_t{1} << 24;
@@ -33,20 +34,25 @@ constexpr std::int64_t longest = std::int64_t{64} * 96;
 constexpr std::int64_t long_side = std::int64_t{16} * 96;
 constexpr std::int64_t most_packed = std::int64_t{1} << 25;
 
-std::int64_t positions(const std::vector<ProductPlan::Axis>& axes) {
-  std::int64_t count = 1;
-  for (const ProductPlan::Axis& axis : axes) count *= axis.extent;
-  return count;
-}
+/// The extents of a product of m x k and k x n.
+struct Extents {
+  std::int64_t m, n, k;
+
+  explicit Extents(const Piece& piece)
+      : m(positions(piece.rows)), n(positions(piece.columns)), k(positions(piece.folded)) {}
+  bool is_above(std::int64_t multiplications) const { return k > 0 && m * n > multiplications / k; }
+};
 
 // Whether the operands are matrices as generated code likes them.
-bool is_plain(const ProductPlan& plan) {
-  return plan.bounds.empty() && plan.folded.size() == 1 && plan.columns.back().right == 1;
+bool is_plain(const Piece& piece) {
+  return piece.bounds.empty() && piece.folded.size() == 1 && piece.columns.back().right == 1;
 }
 
-bool pays(const ProductPlan& plan, std::int64_t m, std::int64_t n, std::int64_t k) {
-  if (is_plain(plan)) return std::min({m, n, k}) >= shortest_axis && m * n > most_generated / k;
-  return std::min({2 * m, n, k}) >= shortest_scattered && m * n > most_scattered / k;
+bool pays(const Piece& piece) {
+  const Extents extents(piece);
+  const auto& [m, n, k] = extents;
+  if (is_plain(piece)) return std::min({m, n, k}) >= shortest_axis && extents.is_above(most_generated);
+  return std::min({2 * m, n, k}) >= shortest_scattered && extents.is_above(most_scattered);
 }
 
 }  // namespace
@@ -61,17 +67,21 @@ std::int64_t product_workspace(std::int64_t rows, std::int64_t columns, std::int
 
 std::optional<ir::ProductPlan> library_product(const ir::Program& program, const ir::Nest& nest) {
   std::optional<ProductPlan> plan = contraction(program, nest);
-  if (!plan) return std::nullopt;
-  const std::int64_t m = positions(plan->rows);
-  const std::int64_t n = positions(plan->columns);
-  const std::int64_t k = positions(plan->folded);
-  if (!pays(*plan, m, n, k)) return std::nullopt;
-  plan->bytes = product_workspace(m, n, k, static_cast<std::int64_t>(element_bytes(plan->dtype)));
-  plan->bytes = (plan->bytes + 63) / 64 * 64;
-  // Threads share small items out, and work on large ones together.
-  if (m * n <= most_alone / k)
-    plan->runs = std::clamp(most_packed / plan->bytes, std::int64_t{1}, std::min(positions(plan->batch), most_runs));
-  plan->reason = fmt::format("a product of {} x {} and {} x {}, whose operands are worth packing", m, k, k, n);
+  if (!plan || std::none_of(plan->pieces.begin(), plan->pieces.end(), pays)) return std::nullopt;
+  plan->runs = most_runs;
+  for (const Piece& piece : plan->pieces) {
+    const Extents extents(piece);
+    const std::int64_t bytes = product_workspace(extents.m, extents.n, std::max(extents.k, std::int64_t{1}),
+                                                 static_cast<std::int64_t>(element_bytes(plan->dtype)));
+    plan->bytes = std::max(plan->bytes, (bytes + 63) / 64 * 64);
+    // Threads share small items of a batch out, and work on large ones together.
+    plan->runs = extents.is_above(most_alone) ? 1 : std::min(plan->runs, positions(piece.batch));
+  }
+  plan->runs = std::clamp(most_packed / plan->bytes, std::int64_t{1}, plan->runs);
+  const Extents extents(plan->pieces[0]);
+  plan->reason = fmt::format("a product of {} x {} and {} x {}, whose operands are worth packing", extents.m, extents.k,
+                             extents.k, extents.n);
+  if (plan->pieces.size() > 1) plan->reason = fmt::format("{} times {}", plan->pieces.size(), plan->reason);
   return plan;
 }
 

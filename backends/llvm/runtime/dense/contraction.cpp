@@ -61,6 +61,7 @@ class Contraction {
     Operand<R> result = result_;
     for (Operand<const R>* operand : {&left, &right})
       for (int bound = 0; bound < operand->bounds; ++bound) operand->origin[bound] += places[0].coordinates[bound];
+    if (left.columns.count == 0) return set_zero(result, places[2].address);
     // Real part a c - b d, imaginary part a d + b c.
     const auto multiply_parts = [&](std::int64_t left_part, std::int64_t right_part, bool add, bool negate) {
       left.data = left_.data + places[0].address + left_part * request_.left_part;
@@ -76,6 +77,17 @@ class Contraction {
   }
 
  private:
+  void set_zero(const Operand<R>& result, std::int64_t item) const {
+    Walk row(result.rows, 0);
+    for (std::int64_t i = 0; i < result.rows.count; ++i, row.advance(1)) {
+      Walk column(result.columns, 0);
+      for (std::int64_t j = 0; j < result.columns.count; ++j, column.advance(1)) {
+        R* const element = result.data + item + row.place().address + column.place().address;
+        element[0] = element[request_.result_part] = R{};
+      }
+    }
+  }
+
   const ProductRequest& request_;
   const Axis* rows_ = request_.axes.data();
   const Axis* columns_ = rows_ + request_.rows;

@@ -78,6 +78,7 @@ class Panel {
       } else {
         for (std::int64_t k = 0; k < columns; ++k) {
           copy(from + k * step, at, next.inside, panel + k * width);
+          if (next.inside) continue;
           for (int bound = 0; bound < source_.bounds; ++bound)
             at[bound] += source_.columns.last().step.coordinates[bound];
         }
@@ -191,11 +192,19 @@ class Panel {
       const auto [begin, end] = inside ? std::pair{0, segment.length} : within(segment, at);
       const R* const source = from + segment.place.address;
       R* const target = column + segment.row;
-      if (step == 1)
-        for (int row = begin; row < end; ++row) target[row] = sign_ * source[row];
-      else
-        for (int row = begin; row < end; ++row) target[row] = sign_ * source[row * step];
+      int row = begin;
+      if (step == 1) {
+        if constexpr (width >= 2 * vector)
+          for (; row + vector <= end; row += vector) copy_vector<VectorOf<R>>(source + row, target + row);
+        for (; row + 4 <= end; row += 4) copy_vector<FourOf>(source + row, target + row);
+      }
+      for (; row < end; ++row) target[row] = sign_ * source[row * step];
     }
+  }
+  template <typename Vector>
+  void copy_vector(const R* source, R* target) const {
+    using Loose [[gnu::aligned(alignof(R)), gnu::may_alias]] = Vector;
+    *reinterpret_cast<Loose*>(target) = *reinterpret_cast<const Loose*>(source) * sign_;
   }
 
   // The rows [first, second) of a segment that are within bounds.
@@ -215,6 +224,9 @@ class Panel {
     }
     return {static_cast<int>(begin), static_cast<int>(std::max(begin, end))};
   }
+
+  using FourOf [[gnu::vector_size(4 * sizeof(R))]] = R;
+  static constexpr int vector = vector_bytes / static_cast<int>(sizeof(R));
 
   const Operand<const R>& source_;
   R sign_;
