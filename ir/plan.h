@@ -172,6 +172,7 @@ struct Plan {
   std::unordered_map<NodeId, NestPlan> nests;
   std::unordered_map<NodeId, LoopPlan> loops;
   std::unordered_map<NodeId, RoutinePlan> routines;  ///< CPU; those without a plan run their expansion
+  std::unordered_map<NodeId, std::string> refusals;  ///< CPU: why no library runs a large nest or routine
   std::int64_t scratch_bytes = 0;
   std::int64_t vector_bits = 0;  ///< CPU: widest vector
   /// CPU: numbers of outermost nodes, ascending, before which native code goes on in another function. No private memory

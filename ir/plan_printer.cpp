@@ -151,6 +151,8 @@ std::string print(const Program& program, const Plan& plan) {
       fmt::format_to(to, "  n{}: loop {} {}\n", node.id, std::get<Loop>(node.kind).name, text(loop->second));
     if (const auto routine = plan.routines.find(node.id); routine != plan.routines.end())
       fmt::format_to(to, "  n{}: routine {} {}\n", node.id, std::get<Routine>(node.kind).name, text(routine->second));
+    if (const auto refusal = plan.refusals.find(node.id); refusal != plan.refusals.end())
+      fmt::format_to(to, "  n{}: no library: {}\n", node.id, refusal->second);
   });
   return out;
 }

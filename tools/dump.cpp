@@ -1,6 +1,7 @@
 // jaxc dump: the forms that a program goes through.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "commands.h"
@@ -32,7 +33,7 @@ std::vector<Stage> stages(const std::string& stage, Backend backend) {
 void explain(const Executable& executable) {
   const MemoryReport memory = executable.memory();
   fmt::print("memory: {} bytes planned, at most {} live at one time\n", memory.planned, memory.live);
-  if (executable.loops().empty()) fmt::print("no loops\n");
+  if (std::ranges::none_of(executable.loops(), &LoopReport::is_loop)) fmt::print("no loops\n");
   for (const LoopReport& loop : executable.loops())
     fmt::print("{:{}}{} (line {}): {}: {}\n", "", 2 * loop.depth, loop.primitive, loop.line, loop.path, loop.reason);
 }
@@ -75,7 +76,7 @@ void add_dump(CLI::App& app) {
   command->add_option("--stage", options->stage, "which form")
       ->check(CLI::IsMember({"jaxpr", "simplified", "program", "plan", "llvm", "asm", "spirv", "all"}))
       ->capture_default_str();
-  command->add_flag("--explain", options->explain, "show each loop's path and the reason instead");
+  command->add_flag("--explain", options->explain, "show each loop's path, large product's and routine's, and the reason instead");
   command->add_flag("--passes", options->passes, "show the form after every pass of the compiler instead");
   command->add_flag("--times", options->times, "also show the time that each pass took");
   options->backend.add_to(*command);

@@ -18,6 +18,7 @@
 #include "compiler/plan/double_carries.h"
 #include "compiler/plan/liveness.h"
 #include "compiler/plan/placement.h"
+#include "compiler/plan/refusals.h"
 #include "compiler/plan/schedule.h"
 #include "compiler/plan/streaming.h"
 #include "ir/placement.h"
@@ -544,6 +545,7 @@ class CpuPlanner {
 ir::Plan plan_cpu(const ir::Program& program, const CpuPlanOptions& options) {
   ir::Plan plan = CpuPlanner(program, options).run();
   mark_streamed(program, plan);
+  if (options.libraries) mark_refusals(program, plan);
   ir::verify(program, plan);
   return plan;
 }

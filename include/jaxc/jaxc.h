@@ -90,13 +90,15 @@ struct CompileOptions {
   std::function<void(std::string_view pass, std::string_view holds, const std::string& form)> observe_passes = {};
 };
 
-/// How one scan, while or associative_scan runs.
+/// How one scan, while or associative_scan runs, and on the CPU one large product or routine.
 struct LoopReport {
-  std::string primitive;
+  std::string primitive;   ///< or "product", or a routine's name
   std::uint32_t line = 0;  ///< of its equation
   int depth = 0;           ///< loops around it
-  std::string path;        ///< "fused", "registers" or "workgroup"
+  std::string path;        ///< "fused", "registers" or "workgroup"; of products and routines "library" or "generated"
   std::string reason;
+
+  bool is_loop() const { return path != "library" && path != "generated"; }
 };
 
 /// Memory of one run in bytes, its inputs, outputs and constants left out.

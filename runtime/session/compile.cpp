@@ -46,7 +46,7 @@ const BackendRow& row(Backend backend) {
 void require_path(const CompileOptions& options, const std::vector<LoopReport>& loops) {
   if (options.require_path.empty()) return;
   for (const LoopReport& loop : loops)
-    if (loop.depth == 0 && loop.path != options.require_path)
+    if (loop.is_loop() && loop.depth == 0 && loop.path != options.require_path)
       throw Error(
           fmt::format("compile: {} at line {} takes the path {} ({}), and {} is required; ask for {} or for "
                       "no path",

@@ -11,8 +11,15 @@ namespace jaxc::session {
 
 namespace {
 
+// Loops, and products and routines that a library runs or that are large and it does not.
 void report_loops(const ir::Block& block, const ir::Plan& plan, int depth, std::vector<LoopReport>& reports) {
   for (const ir::Node& node : block.nodes) {
+    const auto* named = std::get_if<ir::Routine>(&node.kind);
+    const std::string name = named == nullptr ? "product" : named->name;
+    if (const auto refusal = plan.refusals.find(node.id); refusal != plan.refusals.end())
+      reports.push_back({name, node.location.line, depth, "generated", refusal->second});
+    if (const auto nest = plan.nests.find(node.id); nest != plan.nests.end() && nest->second.product)
+      reports.push_back({name, node.location.line, depth, "library", nest->second.product->reason});
     if (const auto* loop = std::get_if<ir::Loop>(&node.kind)) {
       const ir::LoopPlan& loop_plan = plan.loops.at(node.id);
       reports.push_back(
@@ -22,9 +29,11 @@ void report_loops(const ir::Block& block, const ir::Plan& plan, int depth, std::
       for (const ir::Block& inner : branch->blocks) report_loops(inner, plan, depth, reports);
     } else if (const auto* routine = std::get_if<ir::Routine>(&node.kind)) {
       const auto found = plan.routines.find(node.id);
-      if (found != plan.routines.end() && found->second.path == ir::RoutinePath::prefix)
-        reports.push_back({routine->name, node.location.line, depth, std::string(ir::name(ir::LoopPath::fused)),
-                           found->second.reason});
+      if (found != plan.routines.end() && found->second.path == ir::RoutinePath::library)
+        reports.push_back({name, node.location.line, depth, "library", found->second.reason});
+      else if (found != plan.routines.end() && found->second.path == ir::RoutinePath::prefix)
+        reports.push_back(
+            {name, node.location.line, depth, std::string(ir::name(ir::LoopPath::fused)), found->second.reason});
       else
         report_loops(routine->expansion, plan, depth, reports);
     }
