@@ -19,6 +19,7 @@ constexpr std::size_t accumulator_limit = 16;
 /// Chains in a counted loop of at least this many steps, and in straight-line code of at least that many.
 constexpr std::int64_t counted_steps = 8;
 constexpr std::int64_t straight_steps = 4;
+constexpr std::int64_t long_straight_steps = 16;
 
 /// Operations of a body that each tile of a block computes for itself.
 constexpr std::size_t small_body = 16;
@@ -74,6 +75,12 @@ bool NestEmitter::is_repeated(std::size_t axis) const {
   return static_cast<std::size_t>(std::count(depends.begin(), depends.end(), true)) <= small_body;
 }
 
+// Whether lanes take the axis in one vector: rows beside it share what is loaded of it.
+bool NestEmitter::is_one_vector(std::size_t axis) const {
+  const ir::AxisSchedule& schedule = plan_.axes[axis];
+  return schedule.schedule == ir::Schedule::lanes && tiles(nest_.axes[axis].extent, schedule).full() == 1;
+}
+
 bool NestEmitter::blocks_together(std::size_t depth) const {
   const std::size_t reduced = first_reduced(depth);
   if (reduced == depth || reduced - depth > 2) return false;
@@ -86,7 +93,7 @@ bool NestEmitter::blocks_together(std::size_t depth) const {
     const bool straight = schedule.schedule == ir::Schedule::unrolled || needs_constant(axis);
     if (k < reduced) {
       if (nest_.axes[axis].kind != ir::AxisKind::parallel || straight || schedule.schedule == ir::Schedule::loop_lane ||
-          (reduced - depth == 2 && tile_count < 2))
+          (reduced - depth == 2 && tile_count < 2 && !is_one_vector(axis)))
         return false;
       repeated = repeated || is_repeated(axis);
     } else {
@@ -202,8 +209,10 @@ void NestEmitter::choose_chains(std::size_t depth) {
     const std::int64_t steps = tiles(nest_.axes[axis].extent, schedule).count();
     const bool counted = schedule.schedule != ir::Schedule::unrolled && !needs_constant(axis);
     if (counted ? steps < counted_steps : steps < straight_steps || outer > 4) continue;
-    // Several sums of four terms: products side by side, and a tree of additions, which other units take than products.
-    const std::size_t wanted = counted || (steps == straight_steps && outer > 1) ? 4 : 2;
+    // Many terms take as many chains as a product's latency is long. Several sums of four terms are products side by
+    // side and a tree of additions, which other units take than products.
+    const bool many = counted || steps >= long_straight_steps;
+    const std::size_t wanted = many || (steps == straight_steps && outer > 1) ? 4 : 2;
     for (std::size_t chains = wanted; chains > 1; chains /= 2)
       if (values * chains <= accumulator_limit) {
         split_depth_ = k;

@@ -343,19 +343,34 @@ std::int64_t nest_operations(const Nest& nest, const NestPlan& plan) {
 }
 
 std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operations, bool& complete) {
+  constexpr std::int64_t most_vectors = 4;   // of a line that straight-line code keeps in registers
+  constexpr std::int64_t least_vectors = 4;  // whose sums hide each other's latencies
+  constexpr std::int64_t least_terms = 16;
   NestPlan single = plan;
   for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
     single.axes[axis] = {Schedule::lanes, static_cast<int>(std::clamp<std::int64_t>(nest.axes[axis].extent, 1,
                                                                                     std::numeric_limits<int>::max()))};
   std::int64_t code = nest_operations(nest, single);
   complete = true;
+  std::int64_t vectors = 1;  // of results
+  for (std::size_t axis = 0; axis < nest.axes.size(); ++axis)
+    if (nest.reduction && nest.reduction->merge && nest.axes[axis].kind == AxisKind::parallel &&
+        plan.axes[axis].schedule == Schedule::lanes)
+      vectors = (nest.axes[axis].extent + plan.axes[axis].width - 1) / plan.axes[axis].width;
   for (auto axis = plan.order.rbegin(); axis != plan.order.rend(); ++axis) {
     ir::AxisSchedule& schedule = plan.axes[*axis];
     if (schedule.schedule == Schedule::loop_lane) continue;
     const std::int64_t width = schedule.schedule == Schedule::serial ? 1 : schedule.width;
     const std::int64_t copies = (nest.axes[*axis].extent + width - 1) / width;
     if (schedule.schedule == Schedule::lanes) {
-      if (copies > 1) complete = false;
+      complete =
+          complete && (copies <= 1 || (copies <= most_vectors && !nest.reduction && copies * code <= operations));
+      code *= complete ? std::max<std::int64_t>(copies, 1) : 1;
+      continue;
+    }
+    // A loop over the terms keeps the sums of many vectors in registers, side by side.
+    if (nest.axes[*axis].kind == AxisKind::reduced && copies >= least_terms && vectors >= least_vectors) {
+      complete = false;
       continue;
     }
     if (!complete || copies > operations || copies * code > operations) {
