@@ -162,7 +162,7 @@ inline Scalar square(const Scalar& a) {
   return a.is_complex() ? multiply_add(a.imaginary_part(), a.imaginary_part(), real) : real;
 }
 /// A power of two by which numbers up to `largest` become neither too large nor too small to be squared and summed: 1
-/// for most; `inverse` gives its reciprocal.
+/// for most, and for infinity, beside which nothing may vanish; `inverse` gives its reciprocal.
 inline Scalar squaring_scale(const Scalar& largest, bool inverse = false) {
   const int unit = largest.dtype() == DType::f32 ? 32 : 256;  // a quarter of the exponents of one sign
   const auto power = [&](int quarters_of_units) {
@@ -171,7 +171,8 @@ inline Scalar squaring_scale(const Scalar& largest, bool inverse = false) {
   const auto factor = [&](int quarters_of_units) { return power(inverse ? -quarters_of_units : quarters_of_units); };
   const Scalar up = select(largest < power(-12), factor(14), factor(8));
   const Scalar down = select(power(12) < largest, factor(-14), factor(-8));
-  return select(largest < power(-4), up, select(power(4) < largest, down, largest.number(1)));
+  const Scalar is_large = (power(4) < largest) & (largest < largest.number(std::numeric_limits<double>::infinity()));
+  return select(largest < power(-4), up, select(is_large, down, largest.number(1)));
 }
 /// LAPACK's cheap size: |re| + |im|.
 inline Scalar rough_size(const Scalar& a) {

@@ -165,9 +165,35 @@ def of_floats(dtype):
     case(f"special_values_{dtype}", program, x, y, exponents, table, ends)
 
 
+def of_matrices():
+    """Where factors are NaN: matrices without a Cholesky factor, singular ones, and zeros on diagonals."""
+    random = np.random.default_rng(5)
+    for n in (4, 50):  # generated loops; a library
+        whole = random.normal(size=(n, n)).astype(np.float32)
+        positive = whole @ whole.T + n * np.eye(n, dtype=np.float32)
+        first, late = positive.copy(), positive.copy()
+        first[0, 0] = 0
+        late[n - 1, n - 1] = -5
+        indefinite = jnp.asarray([first, late, np.zeros((n, n)), -positive, np.ones((n, n)), positive], np.float32)
+        gap = whole.copy()
+        gap[:, 1] = 0
+        singular = jnp.asarray([np.zeros((n, n)), gap, np.ones((n, n)), whole], np.float32)
+        right = jnp.asarray(random.normal(size=(4, n, 2)), np.float32)
+
+        def program(indefinite, singular, right):
+            factors = [lax.linalg.cholesky(indefinite, symmetrize_input=False), *lax.linalg.lu(singular)[:1]]
+            factors += lax.linalg.qr(singular, full_matrices=False)
+            factors += [jnp.linalg.solve(singular, right), jnp.linalg.det(singular), *jnp.linalg.slogdet(singular)]
+            factors += [lax.linalg.triangular_solve(singular, right, left_side=True, lower=True)]
+            return [lax.ne(x, x) for x in factors] + [lax.is_finite(x) for x in factors[:1]]
+
+        case(f"factors_of_nothing_{n}", program, indefinite, singular, right)
+
+
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
     for dtype in (*SIGNED, *UNSIGNED):
         of_integers(dtype)
     for dtype in FLOATS:
         of_floats(dtype)
+    of_matrices()
