@@ -1,5 +1,6 @@
 // sin, cos, tan: reduction by multiples of pi, in floats for moderate arguments and in integers for large ones.
 #include <array>
+#include <cmath>
 
 #include "compiler/scalar/double_word.h"
 #include "compiler/scalar/format.h"
@@ -51,10 +52,10 @@ Scalar table_word(Scalar lane, int ahead, int last, const std::function<Scalar(i
   return value;
 }
 
-/// |x| / pi modulo 2 as 1 integer bit and 63 (f32) or 127 (f64) bits of fraction.
+/// |x| / pi modulo 2 as 1 integer bit and 63 (f32) or 127 (f64) bits of fraction, in two unsigned words.
 struct Fixed {
-  Scalar high;  ///< u64
-  Scalar low;   ///< u64
+  Scalar high;
+  Scalar low;
 };
 
 Fixed fixed_turns(Scalar a) {
@@ -81,8 +82,8 @@ Fixed fixed_turns(Scalar a) {
   for (int k = 0; k < 4; ++k) words[k] = table_word(lane, k, last, word);
   std::array<Scalar, 3> window;
   for (int k = 0; k < 3; ++k) {
-    window[k] = code.binary(ir::Opcode::shift_left, words[k], shift) |
-                code.binary(ir::Opcode::shift_right_logical, words[k + 1], like(shift, width) - shift);
+    const Scalar next = code.binary(ir::Opcode::shift_right_logical, words[k + 1] >> 1, shift ^ (width - 1));
+    window[k] = code.binary(ir::Opcode::shift_left, words[k], shift) | next;
   }
   auto high_product = [&](Scalar x, Scalar y) { return code.binary(ir::Opcode::mul_high, x, y); };
   const Scalar carried = high_product(mantissa, window[2]);
@@ -90,43 +91,34 @@ Fixed fixed_turns(Scalar a) {
   const Scalar low = low_product + carried;
   const Scalar high =
       mantissa * window[0] + high_product(mantissa, window[1]) + select(low < low_product, 1.0, like(low, 0));
-  if (!format.is_single) return {high, low};
-  return {(convert(DType::u64, high) << 32) | convert(DType::u64, low), code.bits(DType::u64, 0)};
+  return {high, low};
 }
 
 Reduction reduce_large(Scalar a) {
   const Format format(a);
-  ScalarCode& code = *a.code;
+  const int width = format.is_single ? 32 : 64;
+  const int digits = format.mantissa_bits() + 1;
   const Fixed turns = fixed_turns(a);
-  const Scalar count = (turns.high + 0x1p61) >> 62;
-  // The rest of 2 |x| / pi, in [-1/2, 1/2), as sign and magnitude with the leading one at the top.
-  const Scalar high = (turns.high << 2) | (turns.low >> 62);
+  const Scalar count = (turns.high + std::ldexp(1, width - 3)) >> (width - 2);
+  // The rest of 2 |x| / pi, in [-1/2, 1/2), as sign and magnitude.
+  const Scalar high = (turns.high << 2) | (turns.low >> (width - 2));
   const Scalar low = turns.low << 2;
-  const Scalar negative = bitcast(DType::i64, high) < 0.0;
+  const Scalar negative = bitcast(format.is_single ? DType::i32 : DType::i64, high) < 0.0;
   const Scalar magnitude_high = select(negative, !high, high);
   const Scalar magnitude_low = select(negative, !low, low);
-  const Scalar zeros = code.unary(ir::Opcode::count_leading_zeros, magnitude_high);
-  const Scalar top = code.binary(ir::Opcode::shift_left, magnitude_high, zeros) |
-                     code.binary(ir::Opcode::shift_right_logical, magnitude_low, like(zeros, 64) - zeros);
-  Scalar first;
-  Scalar rest;
-  if (format.is_single) {
-    first = convert(DType::f32, top >> 40);
-    rest = convert(DType::f32, (top >> 16) & static_cast<double>(0xffffff)) * 0x1p-24;
-    const Scalar scale = float_of(convert(DType::u32, (like(zeros, 127) - zeros) << 23)) * 0x1p-24;
-    first = first * scale;
-    rest = rest * scale;
-  } else {
-    const Scalar scale = float_of((like(zeros, 1023) - zeros) << 52);
-    first = convert(DType::f64, top >> 11) * scale * 0x1p-53;
-    rest = convert(DType::f64, top & 2047.0) * scale * 0x1p-64;
-  }
+  // The magnitude as three floats, each exact.
+  const int left = width - digits;
+  auto part = [&](Scalar bits, int exponent) { return convert(a.dtype, bits) * std::ldexp(1, exponent); };
+  const Scalar first = part(magnitude_high >> left, -digits);
+  const Scalar second = part(
+      ((magnitude_high & (std::ldexp(1, left) - 1)) << (digits - left)) | (magnitude_low >> (2 * left)), -2 * digits);
+  const Scalar third = part(magnitude_low & (std::ldexp(1, 2 * left) - 1), -2 * width);
+  const DoubleWord sum = fast_two_sum(first, second);
   const DoubleWord half_pi = {like(a, format.pick(0x1.921fb6p+0, 0x1.921fb54442d18p+0)),
                               like(a, format.pick(-0x1.777a5cp-25, 0x1.1a62633145c07p-54))};
-  const DoubleWord angle = DoubleWord{first, rest} * half_pi;
-  const Scalar sign = select(negative, code.bits(format.natural(), format.sign_bit()), code.bits(format.natural(), 0));
-  return {with_sign(angle.high, sign), with_sign(angle.low, sign),
-          format.is_single ? convert(DType::u32, count) : count};
+  const DoubleWord angle = fast_two_sum(sum.high, sum.low + third) * half_pi;
+  const Scalar sign = high & a.code->bits(format.natural(), format.sign_bit());
+  return {with_sign(angle.high, sign), with_sign(angle.low, sign), count};
 }
 
 /// Reduces a = |x|; NaN and infinity give anything.
