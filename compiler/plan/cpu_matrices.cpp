@@ -59,7 +59,7 @@ std::int64_t lapack_bytes(const ir::MatrixRoutine& matrix, std::int64_t rows, st
                                                                  : 4 * most * most;
   const std::int64_t reals = is_complex(matrix.dtype) ? 2 * most * least + 5 * least * least + 200 * most : 0;
   // Vectors of numbers, what columns and triangles are copied to, and whole lines of the cache.
-  const std::int64_t vectors = 800 * most + std::int64_t{3} * 128 * 128 + 4096;
+  const std::int64_t vectors = 1200 * most + std::int64_t{3} * 128 * 128 + 4096;
   return (squares + vectors) * number + reals * number / 2 + 64 * most;
 }
 

@@ -182,13 +182,18 @@ void VectorBlas<T>::trmv(const BlasTriangle<T>& triangle, const BlasVector<T>& v
 template <typename T>
 void VectorBlas<T>::trsv(const BlasTriangle<T>& triangle, const BlasVector<T>& right) const {
   const std::int64_t n = right.count;
-  const bool downwards = triangle.lower == (triangle.form == BlasForm::plain);
+  const Given& m = triangle.matrix;
+  const bool by_columns = triangle.form == BlasForm::plain;
   for (std::int64_t step = 0; step < n; ++step) {
-    const std::int64_t i = downwards ? step : n - 1 - step;
-    T sum = at(right, i);
-    const std::int64_t end = downwards ? i : n;
-    for (std::int64_t j = downwards ? 0 : i + 1; j < end; ++j) sum -= element(triangle, i, j) * at(right, j);
-    at(right, i) = triangle.unit ? sum : sum / element(triangle, i, i);
+    const std::int64_t k = triangle.lower == by_columns ? step : n - 1 - step;
+    const std::int64_t first = triangle.lower ? k + 1 : 0;
+    const GivenVector column{m.data + first + k * m.stride, triangle.lower ? n - 1 - k : k, 1};
+    const BlasVector<T> rest{right.data + first * right.stride, column.count, right.stride};
+    T& value = at(right, k);
+    if (!by_columns)
+      value -= this->dot(triangle.form == BlasForm::adjoint, column, {rest.data, rest.count, rest.stride});
+    if (!triangle.unit) value /= element(triangle, k, k);
+    if (by_columns) this->axpy(-value, column, rest);
   }
 }
 
