@@ -65,6 +65,7 @@ class NestEmitter {
   /// The axes from `depth` on are one or two parallel ones around counted reduced ones: a block of their tiles
   /// shares each pass over the reduced axes, and so the loads of both operands of a product.
   bool blocks_together(std::size_t depth) const;
+  bool is_one_vector(std::size_t axis) const;
   /// Whether few operations of the body depend on the axis: tiles along it share the others.
   bool is_repeated(std::size_t axis) const;
   /// Walks the blocks of the axes [depth, reduced), the last one outermost.
