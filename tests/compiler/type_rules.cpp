@@ -129,18 +129,21 @@ TEST(Domains, GiveValuesOfTheInferredType) {
     const auto primitive = static_cast<ir::Primitive>(i);
     if (ir::kind(primitive) != ir::Kind::map) continue;
     const ir::Domain& domain = ir::domain(primitive);
-    for (DType dtype : {DType::boolean, DType::i4, DType::i8, DType::i32, DType::u8, DType::u64, DType::f16,
-                        DType::bf16, DType::f32, DType::f64, DType::f8_e4m3fn, DType::c64, DType::c128}) {
+    for (DType dtype : {DType::boolean, DType::i2, DType::i4, DType::i8, DType::i32, DType::u2, DType::u8, DType::u64,
+                        DType::f16, DType::bf16, DType::f32, DType::f64, DType::f8_e4m3fn, DType::c64, DType::c128}) {
       if (!ir::contains(domain.dtypes, dtype)) continue;
       if (primitive == ir::Primitive::select_n && dtype != DType::boolean && dtype != DType::i32) continue;
       const bool parts = primitive == ir::Primitive::complex || primitive == ir::Primitive::conj;
       if (parts && dtype != DType::f32 && dtype != DType::f64 && !is_complex(dtype)) continue;
       ir::Jaxpr jaxpr;
       ir::Equation equation{primitive, {}, {}, {}, {}};
-      equation.parameters.set("y", {std::int64_t{2}});
-      equation.parameters.set("new_dtype", {ir::Parameter::Symbol{"float32"}});
-      equation.parameters.set("exponent_bits", {std::int64_t{5}});
-      equation.parameters.set("mantissa_bits", {std::int64_t{3}});
+      if (primitive == ir::Primitive::integer_pow) equation.parameters.set("y", {std::int64_t{2}});
+      if (primitive == ir::Primitive::convert_element_type)
+        equation.parameters.set("new_dtype", {ir::Parameter::Symbol{"float32"}});
+      if (primitive == ir::Primitive::reduce_precision) {
+        equation.parameters.set("exponent_bits", {std::int64_t{5}});
+        equation.parameters.set("mantissa_bits", {std::int64_t{3}});
+      }
       std::vector<Array> inputs;
       std::vector<Type> types;
       const auto operands = std::min<std::int64_t>(domain.operands.maximum, 3);
