@@ -16,8 +16,10 @@ using Piece = ProductPlan::Piece;
 
 // Up to this, generated code multiplies matrices straight from the operands, as fast; see docs/libraries.md.
 constexpr std::int64_t most_generated = std::int64_t{1} << 24;
-// Packing costs as much as a few multiplications of each element.
+// Packing costs as much as a few multiplications of each element, but few columns leave generated code few sums.
 constexpr std::int64_t shortest_axis = 48;
+constexpr std::int64_t fewest_columns = 16;
+constexpr std::int64_t most_few_columns = 24;
 // Generated code finds no rows to load side by side in windows, in axes out of order, and where the right operand's
 // columns lie apart: beyond these, packing pays.
 constexpr std::int64_t most_scattered = std::int64_t{1} << 13;
@@ -51,7 +53,8 @@ bool is_plain(const Piece& piece) {
 bool pays(const Piece& piece) {
   const Extents extents(piece);
   const auto& [m, n, k] = extents;
-  if (is_plain(piece)) return std::min({m, n, k}) >= shortest_axis && extents.is_above(most_generated);
+  const bool is_wide = n >= shortest_axis || (n >= fewest_columns && n <= most_few_columns);
+  if (is_plain(piece)) return is_wide && std::min(m, k) >= shortest_axis && extents.is_above(most_generated);
   return std::min({2 * m, n, k}) >= shortest_scattered && extents.is_above(most_scattered);
 }
 

@@ -119,8 +119,8 @@ class Walk {
         at_[k] = reached;
         return place_.move(axis.step, positions);
       }
-      positions = reached / axis.extent;
-      const std::int64_t next = reached % axis.extent;
+      positions = reached < 2 * axis.extent ? 1 : reached / axis.extent;  // a division is slow
+      const std::int64_t next = reached - positions * axis.extent;
       place_.move(axis.step, next - at_[k]);
       at_[k] = next;
     }

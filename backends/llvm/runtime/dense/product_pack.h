@@ -76,11 +76,14 @@ class Panel {
       } else if (step == 1 && columns >= 4 && (next.inside ? !unit_rows : !moves_coordinates())) {
         transpose(from, at, next.inside, columns, panel);
       } else {
+        Rows rows[width];
+        find_rows(at, next.inside, rows);
         for (std::int64_t k = 0; k < columns; ++k) {
-          copy(from + k * step, at, next.inside, panel + k * width);
-          if (next.inside) continue;
+          copy(from + k * step, rows, next.inside, panel + k * width);
+          if (next.inside || !moves_coordinates()) continue;
           for (int bound = 0; bound < source_.bounds; ++bound)
             at[bound] += source_.columns.last().step.coordinates[bound];
+          find_rows(at, false, rows);
         }
       }
       panel += columns * width;
@@ -90,6 +93,12 @@ class Panel {
   }
 
  private:
+  /// The rows [begin, end) of a segment.
+  struct Rows {
+    int begin;
+    int end;
+  };
+
   /// Rows at equal distances.
   struct Segment {
     int row = 0;
@@ -159,8 +168,8 @@ class Panel {
     const Place& step = source_.rows.last().step;
     for (int k = 0; k < segment_count_; ++k) {
       const Segment& segment = segments_[k];
-      const auto [begin, end] = inside ? std::pair{0, segment.length} : within(segment, at);
-      for (int row = begin; row < end; ++row)
+      const Rows rows = inside ? Rows{0, segment.length} : within(segment, at);
+      for (int row = rows.begin; row < rows.end; ++row)
         sources[segment.row + row] = from + segment.place.address + row * step.address;
     }
     constexpr int fours = width / 4 * 4;
@@ -178,7 +187,7 @@ class Panel {
   }
 
   // One column.
-  void copy(const R* from, const Coordinates& at, bool inside, R* column) const {
+  void copy(const R* from, const Rows* rows, bool inside, R* column) const {
     const std::int64_t step = source_.rows.last().step.address;
     if (inside && segments_[0].length == width && step == 1) {
       const R* const source = from + segments_[0].place.address;
@@ -189,7 +198,7 @@ class Panel {
       for (int row = 0; row < width; ++row) column[row] = R{};
     for (int k = 0; k < segment_count_; ++k) {
       const Segment& segment = segments_[k];
-      const auto [begin, end] = inside ? std::pair{0, segment.length} : within(segment, at);
+      const auto [begin, end] = rows[k];
       const R* const source = from + segment.place.address;
       R* const target = column + segment.row;
       int row = begin;
@@ -207,8 +216,11 @@ class Panel {
     *reinterpret_cast<Loose*>(target) = *reinterpret_cast<const Loose*>(source) * sign_;
   }
 
-  // The rows [first, second) of a segment that are within bounds.
-  std::pair<int, int> within(const Segment& segment, const Coordinates& at) const {
+  // Of each segment, the rows that are within bounds.
+  void find_rows(const Coordinates& at, bool inside, Rows* rows) const {
+    for (int k = 0; k < segment_count_; ++k) rows[k] = inside ? Rows{0, segments_[k].length} : within(segments_[k], at);
+  }
+  Rows within(const Segment& segment, const Coordinates& at) const {
     std::int64_t begin = 0;
     std::int64_t end = segment.length;
     for (int bound = 0; bound < source_.bounds; ++bound) {
