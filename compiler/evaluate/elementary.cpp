@@ -71,7 +71,7 @@ T arc_tangent(T y, T x) {
 template <typename T>
 T power(T x, T y) {
   if constexpr (is_complex_value<T>) {
-    if (y == T(0)) return T(1);
+    if (y == T(0) || x == T(1)) return T(1);
     using Real = typename T::value_type;
     constexpr Real nan = std::numeric_limits<Real>::quiet_NaN();
     if (x == T(0)) return y.real() > 0 ? T(0) : T(nan, nan);

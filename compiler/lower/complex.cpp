@@ -35,7 +35,7 @@ ScalarValue complex_value(Lowering& lowering, RegionBuilder& builder, const Equa
     case Primitive::mul:
       return whole(code.product(a, b));
     case Primitive::div:
-      return whole(code.quotient(a, b));
+      return whole(code.infinite_quotient(a, b));
     case Primitive::eq:
       return both(Opcode::bit_and, Opcode::eq);
     case Primitive::ne:
@@ -61,7 +61,7 @@ ScalarValue complex_value(Lowering& lowering, RegionBuilder& builder, const Equa
     case Primitive::sqrt:
       return whole(code.square_root({a.real, code.positive_zero(a.imaginary)}));
     case Primitive::rsqrt:
-      return whole(code.quotient(code.one(), code.square_root(a)));
+      return whole(code.infinite_quotient(code.one(), code.square_root(a)));
     case Primitive::exp:
       return whole(code.exponential(a));
     case Primitive::exp2:

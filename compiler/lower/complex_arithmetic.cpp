@@ -36,7 +36,31 @@ Number ComplexCode::quotient(Number a, Number b) {
   const Number second = {add(mul(a.real, ratio), a.imaginary), sub(mul(a.imaginary, ratio), a.real)};
   const Number top = select(wider, first, second);
   const Number finite = {div(top.real, scale), div(top.imaginary, scale)};
-  return select(is_zero(b), {div(a.real, number(0)), div(a.imaginary, number(0))}, finite);
+  return select(is_zero(b), {div(a.real, b.real), div(a.imaginary, b.real)}, finite);
+}
+
+// Where both parts come out as NaN, infinite parts of one operand count as ones and its finite parts as zeros.
+Number ComplexCode::infinite_quotient(Number a, Number b) {
+  const OpId infinity = number(std::numeric_limits<double>::infinity());
+  const auto is_infinite = [&](OpId part) { return equal(abs(part), infinity); };
+  const auto ones = [&](Number z) {
+    const auto one_or_zero = [&](OpId part) { return copysign(select(is_infinite(part), number(1), number(0)), part); };
+    return Number{one_or_zero(z.real), one_or_zero(z.imaginary)};
+  };
+  const auto has_infinity = [&](Number z) { return either(is_infinite(z.real), is_infinite(z.imaginary)); };
+  const auto is_finite = [&](Number z) { return both(less(abs(z.real), infinity), less(abs(z.imaginary), infinity)); };
+  const OpId large = both(has_infinity(a), is_finite(b));
+  const OpId small = both(is_finite(a), has_infinity(b));
+  const Number value = quotient(a, b);
+  const OpId is_lost =
+      both(both(builder_.unary(Opcode::is_nan, value.real), builder_.unary(Opcode::is_nan, value.imaginary)),
+           either(large, small));
+  const Number top = select(large, ones(a), a);
+  const Number bottom = select(small, ones(b), b);
+  const OpId factor = select(large, infinity, number(0));
+  const OpId real = add(mul(top.real, bottom.real), mul(top.imaginary, bottom.imaginary));
+  const OpId imaginary = sub(mul(top.imaginary, bottom.real), mul(top.real, bottom.imaginary));
+  return select(is_lost, {mul(factor, real), mul(factor, imaginary)}, value);
 }
 
 ComplexCode::Modulus ComplexCode::modulus(Number a) {
@@ -82,15 +106,17 @@ Number ComplexCode::power(Number base, std::int64_t exponent) {
     if (rest > 1) square = product(square, square);
   }
   const Number value = result.value_or(one());
-  return exponent < 0 ? quotient(one(), value) : value;
+  return exponent < 0 ? infinite_quotient(one(), value) : value;
 }
 
-// A power of zero is zero where the exponent's real part is positive, and else NaN; zero to the power zero is one.
+// A power of zero is zero where the exponent's real part is positive, and else NaN; whatever to the power zero, and one
+// to whatever power, is one.
 Number ComplexCode::power(Number base, Number exponent) {
   const Number value = exponential(product(exponent, logarithm(base)));
   const OpId nan = number(std::numeric_limits<double>::quiet_NaN());
   const Number vanishing = select(less(number(0), exponent.real), {number(0), number(0)}, {nan, nan});
-  return select(is_zero(base), select(is_zero(exponent), one(), vanishing), value);
+  const OpId is_one = both(equal(base.real, number(1)), equal(base.imaginary, number(0)));
+  return select(either(is_zero(exponent), is_one), one(), select(is_zero(base), vanishing, value));
 }
 
 }  // namespace jaxc::compiler::lowering

@@ -54,6 +54,8 @@ class ComplexCode {
   Number difference(Number a, Number b) { return {sub(a.real, b.real), sub(a.imaginary, b.imaginary)}; }
   Number product(Number a, Number b);
   Number quotient(Number a, Number b);
+  /// The quotient with C's rules for infinite operands (ISO C, annex G), as XLA divides.
+  Number infinite_quotient(Number a, Number b);
   ir::OpId magnitude(Number a);
   Number sign(Number a);
   /// `a` where it is greater, by real and then imaginary parts, else `b`: a NaN is not greater.

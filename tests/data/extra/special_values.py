@@ -165,6 +165,23 @@ def of_floats(dtype):
     case(f"special_values_{dtype}", program, x, y, exponents, table, ends)
 
 
+def of_complex_numbers(dtype):
+    parts = [0.0, -0.0, 1, 2, np.inf, -np.inf, np.nan]
+    values = np.array([complex(real, imaginary) for real in parts for imaginary in parts])
+    x, y = grid(values, dtype)
+
+    def program(x, y, values):
+        results = [f(x, y) for f in (lax.add, lax.sub, lax.mul, lax.div, lax.max, lax.min)]
+        results += [f(values) for f in (lax.neg, lax.sign, lax.conj, lax.square)]
+        results += [lax.pow(values, lax.full_like(values, 0)), lax.pow(lax.full_like(values, 1), values)]
+        results += [lax.sort(values)]
+        converted = [lax.convert_element_type(values, to) for to in (np.float32, np.int32, bool)]
+        compared = [lax.eq(x, y), lax.ne(x, y), *converted[1:]]
+        return [kind(part) for z in results for part in (lax.real(z), lax.imag(z))] + [kind(converted[0]), *compared]
+
+    case(f"special_values_{dtype}", program, x, y, jnp.asarray(values, dtype))
+
+
 def of_matrices():
     """Where factors are NaN: matrices without a Cholesky factor, singular ones, and zeros on diagonals."""
     random = np.random.default_rng(5)
@@ -196,4 +213,6 @@ if __name__ == "__main__":
         of_integers(dtype)
     for dtype in FLOATS:
         of_floats(dtype)
+    for dtype in ("complex64", "complex128"):
+        of_complex_numbers(dtype)
     of_matrices()
