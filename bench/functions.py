@@ -102,6 +102,18 @@ def lstm_gradient(input_weights, hidden_weights, xs):
     return lstm(input_weights, hidden_weights, xs)[1].sum()
 
 
+def convolution(image, kernel):
+    """What a layer of a network does to images or series, channels last, padded to the same size."""
+    places = "HW"[: image.ndim - 2]
+    numbers = (f"N{places}C", f"{places}IO", f"N{places}C")
+    return lax.conv_general_dilated(image, kernel, (1,) * len(places), "SAME", dimension_numbers=numbers)
+
+
+def attention_scores(queries, keys):
+    """The products of all queries and keys of each head, whose axis lies between the two that are multiplied."""
+    return jnp.einsum("bqhd,bkhd->bhqk", queries, keys)
+
+
 def n_body(positions, velocities):
     """50 steps of softened gravity between all pairs."""
 

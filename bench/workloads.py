@@ -137,6 +137,14 @@ def _arrays(table):
         "sin(x) exp(-y^2) + tanh(xy)/2, 2^22", functions.elementwise, lambda: _pair(1 << 22), 3, 1, 1 / 1.1)
     for size in (16, 64, 256, 1024):
         table[f"matmul_{size}"] = Workload(f"matmul {size}", jnp.matmul, lambda s=size: _pair(s, s), 0.97, 1, 1 / 1.1)
+    table["conv_3x3"] = Workload(
+        "convolution 3 x 3 of 56 x 56 x 64", functions.convolution,
+        lambda: (_normal(1, 56, 56, 64), _normal(3, 3, 64, 64)), 1, 1, 1 / 1.1)
+    table["conv_series"] = Workload(
+        "convolution 5 of 4 x 1024 x 256", functions.convolution,
+        lambda: (_normal(4, 1024, 256), _normal(5, 256, 256)), 1, 1, 1 / 1.1)
+    table["attention_scores"] = Workload(
+        "attention scores, 4 x 8 heads, 256 x 64", functions.attention_scores, lambda: _pair(4, 256, 8, 64), 1, 1, 1 / 1.1)
     table["fft"] = Workload("complex FFT, 2^20", functions.fourier, lambda: _pair(1 << 20), 1)
     table["fft_batch"] = Workload("complex FFT, 1000 x 1024", functions.fourier, lambda: _pair(1000, 1024), 1)
     table["softmax"] = Workload("softmax 4096 x 1024", jax.nn.softmax, lambda: (_normal(4096, 1024),), 0.97, 1, 1 / 1.1)

@@ -48,6 +48,49 @@ void matmul(Inputs inputs, Outputs outputs) {
       for (int j = 0; j < N; ++j) c[i * N + j] += in(inputs, 0)[i * N + k] * in(inputs, 1)[k * N + j];
 }
 
+// Channels are last, and the image is padded to its own size: [Batch, Height, Width, Inputs] by
+// [KernelHeight, KernelWidth, Inputs, Outputs].
+template <int Batch, int Height, int Width, int InputCount, int KernelHeight, int KernelWidth, int OutputCount>
+void convolution(Inputs inputs, Outputs outputs) {
+  const float* image = in(inputs, 0);
+  const float* kernel = in(inputs, 1);
+  float* result = out(outputs, 0);
+  for (int batch = 0; batch < Batch; ++batch)
+    for (int y = 0; y < Height; ++y)
+      for (int x = 0; x < Width; ++x) {
+        float sums[OutputCount] = {};
+        for (int dy = 0; dy < KernelHeight; ++dy)
+          for (int dx = 0; dx < KernelWidth; ++dx) {
+            const int row = y + dy - KernelHeight / 2;
+            const int column = x + dx - KernelWidth / 2;
+            if (row < 0 || row >= Height || column < 0 || column >= Width) continue;
+            const float* from = image + ((batch * Height + row) * Width + column) * InputCount;
+            const float* weights = kernel + (dy * KernelWidth + dx) * InputCount * OutputCount;
+            for (int k = 0; k < InputCount; ++k)
+              for (int j = 0; j < OutputCount; ++j) sums[j] += from[k] * weights[k * OutputCount + j];
+          }
+        std::copy_n(sums, OutputCount, result + ((batch * Height + y) * Width + x) * OutputCount);
+      }
+}
+
+void attention_scores(Inputs inputs, Outputs outputs) {
+  constexpr int batches = 4;
+  constexpr int length = 256;
+  constexpr int heads = 8;
+  constexpr int width = 64;
+  float* score = out(outputs, 0);
+  for (int batch = 0; batch < batches; ++batch)
+    for (int head = 0; head < heads; ++head)
+      for (int query = 0; query < length; ++query)
+        for (int key = 0; key < length; ++key) {
+          const float* a = in(inputs, 0) + ((batch * length + query) * heads + head) * width;
+          const float* b = in(inputs, 1) + ((batch * length + key) * heads + head) * width;
+          float sum = 0;
+          for (int k = 0; k < width; ++k) sum += a[k] * b[k];
+          *score++ = sum;
+        }
+}
+
 constexpr int rows = 4096;
 constexpr int width = 1024;
 
@@ -102,6 +145,9 @@ PlainLoop find_array_loop(std::string_view name) {
       {"matmul_64", matmul<64>},
       {"matmul_256", matmul<256>},
       {"matmul_1024", matmul<1024>},
+      {"conv_3x3", convolution<1, 56, 56, 64, 3, 3, 64>},
+      {"conv_series", convolution<4, 1, 1024, 256, 1, 5, 256>},
+      {"attention_scores", attention_scores},
       {"softmax", softmax},
       {"layer_norm", layer_norm},
       {"multiply_add", multiply_add},
