@@ -26,6 +26,9 @@ struct Row {
 
 const Row rows[] = {
     {"plain", {261, 305}, {305, 300}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"whole_thirds_of_tiles", {260, 305}, {305, 304}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"uneven_columns", {250, 601}, {601, 163}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"tall", {1213, 530}, {530, 49}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"left_transposed", {305, 261}, {305, 300}, "([0], [0]), ([], [])", "ki,kj->ij"},
     {"right_transposed", {261, 305}, {300, 305}, "([1], [1]), ([], [])", "ik,jk->ij"},
     {"both_transposed", {305, 261}, {300, 305}, "([0], [1]), ([], [])", "ki,jk->ij"},
@@ -137,6 +140,13 @@ TEST_P(LibraryProduct, AgreesWithSums) {
   for (auto& [id, nest] : blocks.nests)
     if (nest.product) nest.product->bytes = std::min(nest.product->bytes, std::int64_t{1} << (is_single ? 19 : 20));
   EXPECT_EQ(testing::disagreement(testing::run(compiled.program, blocks, inputs)[0], result, 0), "");
+  // As on any number of threads.
+  for (const int threads : {1, 2, 5}) {
+    CpuOptions options;
+    options.threads = threads;
+    EXPECT_EQ(testing::disagreement(testing::run(compiled.program, compiled.plan, inputs, options)[0], result, 0), "")
+        << threads << " threads";
+  }
 }
 
 TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
