@@ -165,6 +165,21 @@ def of_floats(dtype):
     case(f"special_values_{dtype}", program, x, y, exponents, table, ends)
 
 
+def of_booleans():
+    x, y = grid([False, True], "bool")
+    table = jnp.asarray(list(np.ndindex(2, 2, 2)), bool).T
+    both = [lax.bitwise_and, lax.bitwise_or, lax.bitwise_xor, lax.max, lax.min, *COMPARISONS]
+    folded = supported(folds(), table)
+
+    def program(x, y, table):
+        results = [f(x, y) for f in both] + [lax.bitwise_not(x), lax.select_n(x, y, lax.bitwise_not(y))]
+        results += [lax.clamp(y, x, y), lax.clamp(x, y, True), *conversions(x), *[f(table) for f in folded]]
+        results += [lax.select_n(lax.convert_element_type(x, np.int32), x, y), *lax.sort((x, y), num_keys=2)]
+        return [bits(result) for result in results]
+
+    case("special_values_bool", program, x, y, table)
+
+
 def of_complex_numbers(dtype):
     parts = [0.0, -0.0, 1, 2, np.inf, -np.inf, np.nan]
     values = np.array([complex(real, imaginary) for real in parts for imaginary in parts])
@@ -213,6 +228,7 @@ if __name__ == "__main__":
         of_integers(dtype)
     for dtype in FLOATS:
         of_floats(dtype)
+    of_booleans()
     for dtype in ("complex64", "complex128"):
         of_complex_numbers(dtype)
     of_matrices()
