@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
 #include "compiler/lower/renumber.h"
+#include "compiler/lower/strip_mine.h"
 #include "compiler/plan/independent_axes.h"
 
 namespace jaxc::compiler {
@@ -36,20 +38,37 @@ class Grouping {
   explicit Grouping(Program program) : program_(std::move(program)) {}
 
   Program run() {
-    std::vector<Node>& nodes = program_.body.nodes;
-    for (std::size_t first = 0; first < nodes.size(); ++first) {
-      const std::int64_t batch = batch_of(nodes[first]);
-      if (batch == 0) continue;
-      std::size_t end = first + 1;
-      while (end < nodes.size() && batch_of(nodes[end]) == batch) ++end;
-      group(first, end, batch);
-      first = std::max(first, std::min(end, nodes.size()) - 1);
+    group_block();
+    for (std::size_t k = 0; k < program_.body.nodes.size(); ++k) {
+      const auto* loop = std::get_if<ir::Loop>(&program_.body.nodes[k].kind);
+      if (loop == nullptr || loop->name != blocks_name) continue;
+      loop_ = k;
+      group_block();
+      loop_ = std::nullopt;
+      program_.body.nodes.insert(program_.body.nodes.begin() + static_cast<std::ptrdiff_t>(k) + 1,
+                                 std::make_move_iterator(behind_.begin()), std::make_move_iterator(behind_.end()));
+      behind_.clear();
     }
     if (grouped_) renumber(program_);
     return std::move(program_);
   }
 
  private:
+  ir::Loop* around() { return loop_ ? &std::get<ir::Loop>(program_.body.nodes[*loop_].kind) : nullptr; }
+  ir::Block& block() { return loop_ ? around()->body : program_.body; }
+
+  void group_block() {
+    for (std::size_t first = 0; first < block().nodes.size(); ++first) {
+      const std::vector<Node>& nodes = block().nodes;
+      const std::int64_t batch = batch_of(nodes[first]);
+      if (batch == 0) continue;
+      std::size_t end = first + 1;
+      while (end < nodes.size() && batch_of(nodes[end]) == batch) ++end;
+      group(first, end, batch);
+      first = std::max(first, std::min(end, block().nodes.size()) - 1);
+    }
+  }
+
   /// The first extent of all small arrays that the node assigns; 0 for other nodes.
   std::int64_t batch_of(const Node& node) const {
     if (std::holds_alternative<ir::Branch>(node.kind) || std::holds_alternative<ir::Loop>(node.kind)) return 0;
@@ -66,7 +85,7 @@ class Grouping {
 
   /// Wraps nodes [first, end), or those from the first routine to the last; `end` then counts what is left.
   void group(std::size_t first, std::size_t& end, std::int64_t batch) {
-    const auto begin = program_.body.nodes.begin();
+    const auto begin = block().nodes.begin();
     const auto at = [&](std::size_t k) { return begin + static_cast<std::ptrdiff_t>(k); };
     const auto routine = std::find_if(at(first), at(end), is_grouped_routine);
     if (routine == at(end)) return;
@@ -82,7 +101,7 @@ class Grouping {
   }
 
   bool wrap(std::size_t first, std::size_t end, std::int64_t batch) {
-    std::vector<Node>& nodes = program_.body.nodes;
+    std::vector<Node>& nodes = block().nodes;
     const auto at = [&](std::size_t k) { return nodes.begin() + static_cast<std::ptrdiff_t>(k); };
     const Program before = program_;
     ir::Loop loop;
@@ -96,18 +115,22 @@ class Grouping {
     // What the nodes after the group, or the caller, need of it gets a new name.
     std::unordered_map<ArrayId, ArrayId> renamed;
     std::vector<Node> reshapes;
+    std::vector<Node> behind;
+    const auto stack = [&](ArrayId array) {
+      const ir::ProgramArray value = program_.arrays[array];
+      Shape stacked = value.shape;
+      stacked.insert(stacked.begin(), 1);
+      loop.outputs.push_back({array, new_array(value.dtype, std::move(stacked)), 0});
+      loop.body.results.push_back(array);
+      return loop.outputs.back().result;
+    };
     const auto rename = [&](ArrayId& array) {
       if (!assigned.contains(array)) return;
       const auto [found, is_new] = renamed.try_emplace(array, 0);
       if (is_new) {
         const ir::ProgramArray value = program_.arrays[array];
-        Shape stacked = value.shape;
-        stacked.insert(stacked.begin(), 1);
-        loop.outputs.push_back({array, new_array(value.dtype, std::move(stacked)), 0});
-        loop.body.results.push_back(array);
         found->second = new_array(value.dtype, value.shape);
-        reshapes.push_back(
-            {0, loop.body.nodes.back().location, ir::Reshape{loop.outputs.back().result, found->second}});
+        reshapes.push_back({0, loop.body.nodes.back().location, ir::Reshape{stack(array), found->second}});
       }
       array = found->second;
     };
@@ -119,7 +142,24 @@ class Grouping {
       });
     };
     for (auto node = at(end); node != nodes.end(); ++node) rename_all(*node);
-    for (ArrayId& result : program_.body.results) rename(result);
+    if (ir::Loop* outer = around()) {
+      for (ir::Carry& carry : outer->carries) rename(carry.next);
+      // What the blocks stack has the group's dimension too, and is written in its place.
+      for (ir::StackedOutput& output : outer->outputs) {
+        if (!assigned.contains(output.value)) continue;
+        output.value = stack(output.value);
+        Shape whole = program_.arrays[output.value].shape;
+        whole.insert(whole.begin(), outer->trip_count);
+        const ArrayId result =
+            std::exchange(output.result, new_array(program_.arrays[output.value].dtype, std::move(whole)));
+        behind.push_back({nodes_++, loop.body.nodes.back().location, ir::Reshape{output.result, result}});
+      }
+      outer->body.results.clear();
+      for (const ir::Carry& carry : outer->carries) outer->body.results.push_back(carry.next);
+      for (const ir::StackedOutput& output : outer->outputs) outer->body.results.push_back(output.value);
+    } else {
+      for (ArrayId& result : program_.body.results) rename(result);
+    }
     for (ir::Interface& output : program_.outputs) rename(output.array);
     Node group{nodes_++, loop.body.nodes.front().location, std::move(loop)};
     if (!is_batch(group, batch)) {
@@ -129,6 +169,7 @@ class Grouping {
     nodes.erase(at(first), at(end));
     reshapes.insert(reshapes.begin(), std::move(group));
     nodes.insert(at(first), std::make_move_iterator(reshapes.begin()), std::make_move_iterator(reshapes.end()));
+    std::move(behind.begin(), behind.end(), std::back_inserter(behind_));
     grouped_ = true;
     return true;
   }
@@ -170,7 +211,9 @@ class Grouping {
   }
 
   Program program_;
-  ir::NodeId nodes_ = 1U << 30;  ///< numbers until renumber
+  std::optional<std::size_t> loop_;  ///< the node whose block is looked at; the program's own without one
+  ir::NodeId nodes_ = 1U << 30;      ///< numbers until renumber
+  std::vector<Node> behind_;         ///< to stand behind the loop whose block is looked at
   bool grouped_ = false;
 };
 

@@ -12,6 +12,7 @@
 
 #include "compiler/lower/copies.h"
 #include "compiler/lower/renumber.h"
+#include "compiler/lower/strip_mine.h"
 #include "compiler/plan/independent_axes.h"
 #include "compiler/scalar/library.h"
 #include "ir/region_builder.h"
@@ -35,7 +36,9 @@ constexpr std::int64_t least_steps = 256;    ///< as many matrices as a batch ne
 constexpr std::int64_t largest_matrix = 36;  ///< elements
 constexpr std::int64_t most_points = 4;      ///< of a nest that leaves most of a vector empty
 constexpr std::int64_t largest_stacked_bytes = std::int64_t{1} << 22;
-constexpr std::int64_t largest_made_bytes = std::int64_t{1} << 22;  ///< of values between moved nodes, all steps
+constexpr std::int64_t largest_made_bytes = std::int64_t{1} << 22;   ///< of values between moved nodes, all steps
+constexpr std::int64_t largest_block_bytes = std::int64_t{1} << 20;  ///< of both, for the steps of one block
+constexpr std::int64_t longest_block = 4096;                         ///< steps
 constexpr std::array<std::string_view, 3> batched_routines = {"cholesky", "lu", "triangular_solve"};
 
 using Arrays = std::unordered_set<ArrayId>;
@@ -62,20 +65,30 @@ class LoopPostponement {
       : program_(program), node_(node), loop_(std::get<Loop>(node.kind)), nodes_(loop_.body.nodes) {}
 
   /// The nodes to put behind the loop.
-  std::vector<Node> run() {
-    if (loop_.condition || loop_.trip_count < least_steps) return {};
+  std::vector<Node> run() { return find() ? move() : std::vector<Node>{}; }
+
+  /// As many steps as a block may have for which nodes move that cannot move for all steps, since these take too much
+  /// memory; nothing where that is not so.
+  std::optional<std::int64_t> block_steps() const {
+    if (bytes_of_a_step_ == 0) return std::nullopt;
+    return std::min(longest_block, largest_block_bytes / bytes_of_a_step_);
+  }
+
+ private:
+  /// Whether nodes can move.
+  bool find() {
+    if (loop_.condition || loop_.trip_count < least_steps) return false;
     moved_.assign(nodes_.size(), false);
     find_carried();
     for (std::size_t k = 0; k < nodes_.size(); ++k)
       if (!carried_[k] && (is_seed(nodes_[k]) || reads_moved(nodes_[k]))) mark_moved(k);
-    if (std::find(moved_.begin(), moved_.end(), true) == moved_.end() || independent_axes(program_, node_)) return {};
+    if (std::find(moved_.begin(), moved_.end(), true) == moved_.end() || independent_axes(program_, node_))
+      return false;
     find_known();
     add_operands();
-    if (!can_move()) return {};
-    return move();
+    return can_move();
   }
 
- private:
   std::int64_t elements(ArrayId array) const { return element_count(program_.arrays[array].shape); }
   std::int64_t bytes(ArrayId array) const {
     return ir::saturated_product(elements(array),
@@ -238,7 +251,10 @@ class LoopPostponement {
     std::int64_t made = 0;
     for (std::size_t k = 0; k < nodes_.size(); ++k)
       if (moved_[k]) made = std::min(ir::unlimited, made + bytes_made(nodes_[k]));
-    return stacked <= largest_stacked_bytes && made <= largest_made_bytes;
+    if (stacked <= largest_stacked_bytes && made <= largest_made_bytes) return true;
+    if (stacked < ir::unlimited && made < ir::unlimited)
+      bytes_of_a_step_ = std::max<std::int64_t>(1, (stacked + made) / loop_.trip_count);
+    return false;
   }
 
   ArrayId new_array(DType dtype, Shape shape) {
@@ -370,6 +386,7 @@ class LoopPostponement {
   Arrays inside_;                                           ///< those that moved nodes assign, in their blocks too
   std::unordered_map<ArrayId, ArrayId> all_steps_;          ///< the array that holds one of the body for all steps
   std::vector<ir::StackedOutput> stacked_;
+  std::int64_t bytes_of_a_step_ = 0;  ///< of what would move if it took less memory
 };
 
 }  // namespace
@@ -378,12 +395,29 @@ Program postpone(const Program& program) {
   Program result = program;
   bool moved = false;
   std::vector<Node> nodes;
+  const auto append = [&](std::vector<Node> more) { std::move(more.begin(), more.end(), std::back_inserter(nodes)); };
   for (Node& node : result.body.nodes) {
-    std::vector<Node> behind;
-    if (std::holds_alternative<Loop>(node.kind)) behind = LoopPostponement(result, node).run();
+    if (!std::holds_alternative<Loop>(node.kind)) {
+      nodes.push_back(std::move(node));
+      continue;
+    }
+    LoopPostponement all_steps(result, node);
+    std::vector<Node> behind = all_steps.run();
     moved = moved || !behind.empty();
-    nodes.push_back(std::move(node));
-    std::move(behind.begin(), behind.end(), std::back_inserter(nodes));
+    const auto steps = all_steps.block_steps();
+    auto strips = steps ? strip_mine(result, node, least_steps, *steps) : std::nullopt;
+    if (strips) {
+      append(std::move(strips->before));
+      std::vector<Node> behind_block = LoopPostponement(result, strips->steps()).run();
+      auto& block = std::get<Loop>(strips->blocks.kind).body.nodes;
+      std::move(behind_block.begin(), behind_block.end(), std::back_inserter(block));
+      nodes.push_back(std::move(strips->blocks));
+      append(std::move(strips->after));
+      moved = true;
+    } else {
+      nodes.push_back(std::move(node));
+      append(std::move(behind));
+    }
   }
   result.body.nodes = std::move(nodes);
   if (moved) renumber(result);

@@ -194,7 +194,7 @@ class CpuPlanner {
         nest_plan.split = in_step ? steps.split(*nest, nest_plan) : split_nest(*nest, nest_plan);
       } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
         if (independent_steps_.contains(node.id)) share_out_steps(node);
-        if (const auto found = lane_number_.find(node.id); found != lane_number_.end())
+        if (const auto found = lane_number_.find(node.id); found != lane_number_.end() && !in_step)
           share_out_lanes(node, found->second);
         const LoopPlan& loop_plan = plan_.loops[node.id];
         if (!loop_plan.lane_threads && loop_plan.lane_extents.empty()) share_out(loop->body, true);
@@ -405,7 +405,9 @@ class CpuPlanner {
     plan_.loops[id].path = ir::LoopPath::fused;
     plan_.loops[id].reason = "all steps run in one native function";
     const bool outermost = depth == 0;
-    if (outermost) {
+    // A batch behind each block of a longer loop's steps is one as well (postpone, group_batches).
+    const bool in_lanes = outermost || (loop.name == "batch" && current_lanes_ == 0);
+    if (in_lanes) {
       CpuLaneChoice choice = choose_cpu_lanes(program_, node, {options_.vector_bits, options_.private_bytes});
       if (!choice.lanes) {
         plan_.loops[id].reason = fmt::format("all steps run in one native function; no lanes: {}", choice.refusal);
@@ -426,13 +428,14 @@ class CpuPlanner {
     positions_.insert(loop.position);
     std::int64_t code = schedule(loop.body, depth + 1);
     if (loop.condition) code += schedule(*loop.condition, depth + 1);
-    if (outermost) current_lanes_ = 0;
+    if (in_lanes) current_lanes_ = 0;
     if (outermost && loop.carries.empty() && !loop.condition && plan_.loops[id].lane_extents.empty())
       independent_steps_.insert(id);
     const bool counted = !loop.condition && loop.trip_count <= unrolled_steps;
     const std::int64_t limit = current_lanes_ == 0 ? unrolled_loop_operations : unrolled_lane_operations;
     const std::vector<ArrayId> indexed = std::exchange(indexed_by_position_[loop.position], {});
-    if (depth > 0 && counted && code * loop.trip_count <= limit) {
+    if (depth > 0 && !(in_lanes && !plan_.loops[id].lane_extents.empty()) && counted &&
+        code * loop.trip_count <= limit) {
       plan_.loops[id].unrolled = true;
       return code * loop.trip_count;
     }
