@@ -203,6 +203,27 @@ Point NestEmitter::point_with_lanes(const std::vector<std::size_t>& lane_axes, b
   return point;
 }
 
+Value* NestEmitter::load(ir::ArrayId array, const ElementNumber& number, const Lanes& lanes, Value* guard,
+                         Value* fallback) {
+  if (guard != nullptr || number.varying != nullptr || !keeps_its_elements(array))
+    return arrays_.load(array, number, lanes, guard, fallback);
+  if (llvm::BasicBlock* block = code_.builder.GetInsertBlock(); loads_block_ != block) {
+    loads_.clear();
+    loads_block_ = block;
+  }
+  const LoadKey key = {array, number.constant, number.terms, number.lanes, lanes.width, lanes.valid, lanes.mask};
+  if (const auto known = loads_.find(key); known != loads_.end()) return known->second;
+  Value* loaded = arrays_.load(array, number, lanes);
+  if (code_.builder.GetInsertBlock() == loads_block_) loads_.emplace(key, loaded);
+  return loaded;
+}
+
+bool NestEmitter::keeps_its_elements(ir::ArrayId array) const {
+  const ir::BufferId buffer = arrays_.placement(array).buffer;
+  return std::none_of(nest_.outputs.begin(), nest_.outputs.end(),
+                      [&](const ir::NestOutput& output) { return arrays_.placement(output.result).buffer == buffer; });
+}
+
 Values NestEmitter::body_values(const Point& point) {
   RegionEmitter emitter(code_, point.lanes.width, point.lanes.mask);
   return emitter.emit_operations(nest_.body, {}, [&](const ir::ScalarOp& op, llvm::ArrayRef<Value*> values) -> Value* {
@@ -215,7 +236,7 @@ Values NestEmitter::body_values(const Point& point) {
     const ElementNumber number = arrays_.element(op.array, op.indices, nest_.body, point, values);
     Value* guard = op.arguments.empty() ? nullptr : values[op.arguments[0]];
     Value* fallback = op.arguments.empty() ? nullptr : values[op.arguments[1]];
-    return arrays_.load(op.array, number, point.lanes, guard, fallback);
+    return load(op.array, number, point.lanes, guard, fallback);
   });
 }
 
