@@ -71,19 +71,21 @@ Results convert_elements(const Application& application) {
   });
 }
 
-// Rounds to a format with these bits: overflow gives infinity and, as XLA defines it, what is below the
-// smallest normal number gives zero.
-double with_precision(double x, std::int64_t exponent_bits, std::int64_t mantissa_bits) {
+// Rounds to a format with these bits, in that of `dtype`: overflow gives infinity and, as XLA defines it, what is below
+// the smallest normal number gives zero where exponents lose bits.
+double with_precision(double x, DType dtype, std::int64_t exponent_bits, std::int64_t mantissa_bits) {
   if (std::isnan(x) || std::isinf(x) || x == 0) return x;
   int exponent = 0;
   std::frexp(x, &exponent);
+  const int own_bits = dtype == DType::f64 ? 11 : dtype == DType::f16 ? 5 : 8;
+  exponent = std::max(exponent, 3 - (1 << (own_bits - 1)));  // subnormal numbers keep their last bit's place
   const int places = static_cast<int>(std::min<std::int64_t>(mantissa_bits, 60));
   const double scaled = std::ldexp(x, places - (exponent - 1));
   double whole = std::nearbyint(scaled);
   // Without a mantissa the last bit is the exponent's, which counts from an odd number: ties go to where it is even.
   if (places == 0 && std::fabs(scaled) == 1.5) whole = std::copysign(exponent % 2 == 0 ? 1 : 2, x);
   const double rounded = std::ldexp(whole, (exponent - 1) - places);
-  if (exponent_bits >= 11) return rounded;
+  if (exponent_bits >= own_bits) return rounded;
   const int bias = (1 << (exponent_bits - 1)) - 1;
   if (std::fabs(rounded) >= std::ldexp(1.0, bias + 1)) {
     return std::copysign(std::numeric_limits<double>::infinity(), x);
@@ -108,7 +110,8 @@ Results convert_element_type(const Application& a) {
 Results reduce_precision(const Application& a) {
   const std::int64_t exponent = a.parameters().integer("exponent_bits");
   const std::int64_t mantissa = a.parameters().integer("mantissa_bits");
-  return map_elements<double>(a, [&](double x) { return with_precision(x, exponent, mantissa); });
+  const DType dtype = a.types[0].dtype;
+  return map_elements<double>(a, [&](double x) { return with_precision(x, dtype, exponent, mantissa); });
 }
 Results real(const Application& a) {
   return complex_parts(a, [](std::complex<double> x) { return x.real(); });

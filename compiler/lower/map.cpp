@@ -381,18 +381,19 @@ void convert(Lowering& lowering, const Equation& equation) {
 
 // Rounds the mantissa's bits to nearest even; exponents too large give infinity, too small give zero.
 void reduce_precision(Lowering& lowering, const Equation& equation) {
-  map(lowering, equation, [](Lowering&, RegionBuilder& builder, const Equation& eq, Values values) {
+  map(lowering, equation, [](Lowering& target, RegionBuilder& builder, const Equation& eq, Values values) {
     const OpId x = values[0];
-    const DType dtype = builder.dtype(x);
+    const DType dtype = target.type(eq.inputs[0]).dtype;
+    const bool is_small = builder.dtype(x) != dtype;  // f16 and bf16: the bits of the type itself
     const DType bits = unsigned_of_width(dtype);
-    const std::int64_t width = dtype == DType::f64 ? 64 : 32;
-    const std::int64_t mantissa = dtype == DType::f64 ? 52 : 23;
+    const std::int64_t width = value_bits(dtype);
+    const std::int64_t mantissa = dtype == DType::f64 ? 52 : dtype == DType::f32 ? 23 : dtype == DType::f16 ? 10 : 7;
     const std::int64_t kept = std::min(eq.parameters.integer("mantissa_bits"), mantissa);
     const std::int64_t exponent_bits = std::min(eq.parameters.integer("exponent_bits"), width - 1 - mantissa);
     const auto number = [&](std::uint64_t value) { return builder.integer(bits, static_cast<std::int64_t>(value)); };
     const std::uint64_t sign_bit = std::uint64_t{1} << (width - 1);
     const std::uint64_t infinity = (sign_bit - 1) ^ ((std::uint64_t{1} << mantissa) - 1);
-    const OpId all = builder.bitcast(bits, x);
+    const OpId all = is_small ? target.round(builder, dtype, x) : builder.bitcast(bits, x);
     const OpId sign = builder.binary(Opcode::bit_and, all, number(sign_bit));
     OpId size = builder.binary(Opcode::sub, all, sign);
     if (kept < mantissa) {
@@ -413,7 +414,8 @@ void reduce_precision(Lowering& lowering, const Equation& equation) {
       size = builder.select(builder.binary(Opcode::lt, number(largest), exponent), number(infinity), size);
       size = builder.select(builder.binary(Opcode::lt, exponent, number(smallest)), number(0), size);
     }
-    const OpId value = builder.bitcast(dtype, builder.binary(Opcode::bit_or, sign, size));
+    const OpId result = builder.binary(Opcode::bit_or, sign, size);
+    const OpId value = is_small ? target.widen(builder, dtype, result) : builder.bitcast(dtype, result);
     return builder.select(builder.unary(Opcode::is_nan, x), x, value);
   });
 }

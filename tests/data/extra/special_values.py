@@ -144,10 +144,15 @@ def of_floats(dtype):
     rough += [lax.erf, lax.erfc, lax.erf_inv, lambda x: lax.lgamma(x + 0.25), lax.digamma, lax.bessel_i0e, lax.bessel_i1e]
     powers = (-1, 0, 1, 2, 3, 4) if dtype == "float16" else (-3, -2, -1, 0, 1, 2, 3, 4)  # without overflow on the way
     rough += [lambda x, n=n: lax.integer_pow(x, n) for n in powers]
+    precisions = [(5, 10), (5, 2), (8, 7), (8, 2), (4, 3), (11, 20), (2, 0)]  # which XLA counts in bits, flushing none
+    tiny = float(info.smallest_subnormal)
+    small = jnp.asarray(np.array([tiny, 3 * tiny, -7 * tiny, info.smallest_normal / 2, info.smallest_normal - tiny,
+                                  info.smallest_normal, 5e-8, 1e-6, -3e-5, 6.2e-5]).astype(jnp.dtype(dtype)))
     exponents = jnp.array(np.resize([0, 1, -1, 2, -2, 3, -3, 31, 2**31 - 1, -(2**31)], x.shape), jnp.int32)
 
-    def program(x, y, exponents, table, ends):
+    def program(x, y, exponents, table, ends, small):
         exact = [f(x, y) for f in both] + [f(x) for f in one]
+        precise = [lax.reduce_precision(small, *precision) for precision in precisions]
         exact += [lax.clamp(low, x, high) for low in (y, lax.rev(x, (0,))) for high in (y, lax.rev(y, (0,)))]
         exact += conversions(x) + conversions(ends) + [f(ends) for f in one if f is not lax.sqrt]
         exact += [lax.sort((x, y), num_keys=keys)[1] for keys in (1, 2)]
@@ -155,14 +160,15 @@ def of_floats(dtype):
         sums = [without_sign(f(table)) for f in folded]
         inexact = [f(x) for f in rough] + [lax.pow(x, y), lax.atan2(x, y), lax.pow(x, exponents)]
         inexact += [without_sign(lax.cumlogsumexp(table, axis=axis, reverse=axis == 1)) for axis in (0, 1)]
-        return [bits(result) for result in (*exact, *sums)] + [kind(result) for result in inexact]
+        precise = [lax.bitcast_convert_type(x, f"uint{8 * x.dtype.itemsize}") for x in precise]
+        return [bits(result) for result in (*exact, *sums)] + [kind(result) for result in inexact] + precise
 
     special = [0, -0.0, 1, np.inf, -np.inf, np.nan]
     columns = np.array([a for a in np.ndindex(6, 6, 6)]).T.reshape(3, -1)
     table = array_of(np.array(special)[columns], dtype)
     folded = supported(folds(), table)
     ends = jnp.array([info.max, info.min, info.max / 2, info.smallest_normal], dtype)
-    case(f"special_values_{dtype}", program, x, y, exponents, table, ends)
+    case(f"special_values_{dtype}", program, x, y, exponents, table, ends, small)
 
 
 def of_booleans():
