@@ -12,12 +12,12 @@ inline constexpr std::int64_t longest_panel = 512;
 
 /// Four rows of four numbers, transposed in registers.
 template <typename R>
-void transpose_four(const R* const* sources, std::int64_t column, R sign, R* target, std::int64_t target_stride) {
+void transpose_four(const R* const* sources, std::int64_t column, R* target, std::int64_t target_stride) {
   using Four [[gnu::vector_size(4 * sizeof(R))]] = R;
   using Loose [[gnu::vector_size(4 * sizeof(R)), gnu::aligned(alignof(R)), gnu::may_alias]] = R;
   Four rows[4];
   unrolled<4>([&](auto number) __attribute__((always_inline)) {
-    rows[number] = *reinterpret_cast<const Loose*>(sources[number] + column) * sign;
+    rows[number] = *reinterpret_cast<const Loose*>(sources[number] + column);
   });
   const Four first = __builtin_shufflevector(rows[0], rows[1], 0, 4, 1, 5);
   const Four second = __builtin_shufflevector(rows[2], rows[3], 0, 4, 1, 5);
@@ -36,8 +36,7 @@ void transpose_four(const R* const* sources, std::int64_t column, R sign, R* tar
 template <int width, typename R>
 class Panel {
  public:
-  Panel(const Operand<const R>& source, std::int64_t first, bool negate = false)
-      : source_(source), sign_(negate ? -1 : 1) {
+  Panel(const Operand<const R>& source, std::int64_t first) : source_(source) {
     rows_ = static_cast<int>(std::min<std::int64_t>(width, source.rows.count - first));
     Walk walk(source.rows, first);
     for (int row = 0; row < rows_;) {
@@ -66,6 +65,14 @@ class Panel {
     const std::int64_t step = source_.columns.last().step.address;
     while (length > 0) {
       const Run next = run(walk);
+      if (!next.inside && slides(walk)) {
+        const std::int64_t columns = std::min({length, walk.left(2), most_staged / walk.left() * walk.left()});
+        stage(walk, columns, panel);
+        panel += columns * width;
+        length -= columns;
+        walk.advance(columns);
+        continue;
+      }
       const std::int64_t columns = std::min(length, next.columns);
       const R* const from = source_.data + walk.place().address;
       const bool unit_rows = source_.rows.last().step.address == 1 && rows_ > 1;
@@ -172,18 +179,57 @@ class Panel {
       for (int row = rows.begin; row < rows.end; ++row)
         sources[segment.row + row] = from + segment.place.address + row * step.address;
     }
+    transpose(sources, columns, panel);
+  }
+  void transpose(const R* const* sources, std::int64_t columns, R* panel) const {
     constexpr int fours = width / 4 * 4;
     std::int64_t done = 0;
     for (; done + 4 <= columns; done += 4)
       for (int row = 0; row < fours; row += 4)
-        transpose_four(sources + row, done, sign_, panel + done * width + row, std::int64_t{width});
+        transpose_four(sources + row, done, panel + done * width + row, std::int64_t{width});
     for (int row = 0; row < width; ++row)
-      for (std::int64_t k = row < fours ? done : 0; k < columns; ++k) panel[k * width + row] = sign_ * sources[row][k];
+      for (std::int64_t k = row < fours ? done : 0; k < columns; ++k) panel[k * width + row] = sources[row][k];
+  }
+
+  // Whether short columns lie side by side from one position of the window to the next, of which some are not within
+  // bounds.
+  bool slides(const Walk& walk) const {
+    const Side::Axis& last = source_.columns.last();
+    return joint_ > 1 && last.step.address == 1 && !moves_coordinates() && walk.left() == last.extent &&
+           2 * last.extent <= most_staged;
+  }
+
+  // Each row's columns that are within bounds lie side by side: they come to rows of zeros.
+  void stage(const Walk& walk, std::int64_t columns, R* panel) const {
+    alignas(vector_bytes) R staged[width][most_staged];
+    const R* sources[width];
+    for (int row = 0; row < width; ++row) {
+      sources[row] = staged[row];
+      std::fill(staged[row], staged[row] + columns, R{});
+    }
+    const Place& step = source_.rows.last().step;
+    const Place& window = source_.columns.axes[source_.columns.axis_count - 2].step;
+    const std::int64_t extent = walk.left();
+    for (int k = 0; k < segment_count_; ++k)
+      for (int row = 0; row < segments_[k].length; ++row) {
+        Place place = segments_[k].place;
+        place.move(step, row);
+        place.move(walk.place(), 1);
+        std::int64_t begin = 0;
+        std::int64_t end = (columns + extent - 1) / extent;
+        for (int bound = 0; bound < source_.bounds; ++bound)
+          narrow(bound, place.coordinates[bound], window.coordinates[bound], begin, end);
+        if (begin < end)
+          std::copy(source_.data + place.address + begin * extent,
+                    source_.data + place.address + std::min(end * extent, columns),
+                    staged[segments_[k].row + row] + begin * extent);
+      }
+    transpose(sources, columns, panel);
   }
 
   // One column of rows that lie side by side, none of them missing.
-  void copy_whole(const R* source, R* column) const {
-    for (int row = 0; row < width; ++row) column[row] = sign_ * source[row];
+  static void copy_whole(const R* source, R* column) {
+    for (int row = 0; row < width; ++row) column[row] = source[row];
   }
 
   // One column.
@@ -191,7 +237,7 @@ class Panel {
     const std::int64_t step = source_.rows.last().step.address;
     if (inside && segments_[0].length == width && step == 1) {
       const R* const source = from + segments_[0].place.address;
-      for (int row = 0; row < width; ++row) column[row] = sign_ * source[row];
+      for (int row = 0; row < width; ++row) column[row] = source[row];
       return;
     }
     if (!inside || rows_ < width)
@@ -207,13 +253,13 @@ class Panel {
           for (; row + vector <= end; row += vector) copy_vector<VectorOf<R>>(source + row, target + row);
         for (; row + 4 <= end; row += 4) copy_vector<FourOf>(source + row, target + row);
       }
-      for (; row < end; ++row) target[row] = sign_ * source[row * step];
+      for (; row < end; ++row) target[row] = source[row * step];
     }
   }
   template <typename Vector>
-  void copy_vector(const R* source, R* target) const {
+  static void copy_vector(const R* source, R* target) {
     using Loose [[gnu::aligned(alignof(R)), gnu::may_alias]] = Vector;
-    *reinterpret_cast<Loose*>(target) = *reinterpret_cast<const Loose*>(source) * sign_;
+    *reinterpret_cast<Loose*>(target) = *reinterpret_cast<const Loose*>(source);
   }
 
   // Of each segment, the rows that are within bounds.
@@ -223,25 +269,27 @@ class Panel {
   Rows within(const Segment& segment, const Coordinates& at) const {
     std::int64_t begin = 0;
     std::int64_t end = segment.length;
-    for (int bound = 0; bound < source_.bounds; ++bound) {
-      const std::int64_t from = segment.place.coordinates[bound] + at[bound];
-      const std::int64_t step = source_.rows.last().step.coordinates[bound];
-      const std::int64_t room = source_.limits[bound] - from;
-      if (step == 0) {
-        if (from < 0 || room <= 0) return {0, 0};
-        continue;
-      }
-      if (from < 0) begin = std::max(begin, steps(-from, step));
-      end = std::min(end, room <= 0 ? 0 : steps(room, step));
-    }
+    for (int bound = 0; bound < source_.bounds; ++bound)
+      narrow(bound, segment.place.coordinates[bound] + at[bound], source_.rows.last().step.coordinates[bound], begin,
+             end);
     return {static_cast<int>(begin), static_cast<int>(std::max(begin, end))};
+  }
+  // Of the positions [begin, end), those whose coordinate, `from` + `step` * position, is within its bound.
+  void narrow(int bound, std::int64_t from, std::int64_t step, std::int64_t& begin, std::int64_t& end) const {
+    const std::int64_t room = source_.limits[bound] - from;
+    if (step == 0) {
+      if (from < 0 || room <= 0) end = begin;
+      return;
+    }
+    if (from < 0) begin = std::max(begin, steps(-from, step));
+    end = std::min(end, room <= 0 ? 0 : steps(room, step));
   }
 
   using FourOf [[gnu::vector_size(4 * sizeof(R))]] = R;
   static constexpr int vector = vector_bytes / static_cast<int>(sizeof(R));
+  static constexpr std::int64_t most_staged = 64;  ///< columns
 
   const Operand<const R>& source_;
-  R sign_;
   int rows_ = 0;
   int segment_count_ = 0;
   int joint_ = 1;  ///< column axes from the end that lie at equal distances together
