@@ -76,7 +76,8 @@ void add_dump(CLI::App& app) {
   command->add_option("--stage", options->stage, "which form")
       ->check(CLI::IsMember({"jaxpr", "simplified", "program", "plan", "llvm", "asm", "spirv", "all"}))
       ->capture_default_str();
-  command->add_flag("--explain", options->explain, "show each loop's path, large product's and routine's, and the reason instead");
+  command->add_flag("--explain", options->explain,
+                    "show each loop's path, large product's and routine's, and the reason instead");
   command->add_flag("--passes", options->passes, "show the form after every pass of the compiler instead");
   command->add_flag("--times", options->times, "also show the time that each pass took");
   options->backend.add_to(*command);

@@ -12,9 +12,10 @@ using ir::Primitive;
 namespace {
 
 std::string random_dtype_name(Random& random, const Scope&) {
-  static const std::vector<DType> targets = {
-      DType::f32, DType::f32, DType::f64, DType::i32, DType::i32, DType::i64,  DType::u32,     DType::u8,
-      DType::i8,  DType::i16, DType::u16, DType::u64, DType::f16, DType::bf16, DType::boolean, DType::c64};
+  static const std::vector<DType> targets = {DType::f32, DType::f32, DType::f64, DType::i32,  DType::i32,
+                                             DType::i64, DType::u32, DType::u8,  DType::i8,   DType::i16,
+                                             DType::u16, DType::u64, DType::f16, DType::bf16, DType::boolean,
+                                             DType::c64, DType::i4,  DType::u4,  DType::i2,   DType::u2};
   return std::string(numpy_name(random.pick(targets)));
 }
 

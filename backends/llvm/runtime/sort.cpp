@@ -182,8 +182,8 @@ void sort_lines(const SortRequest& request, Keys<Bits, floating> keys, const voi
 }  // namespace
 
 bool sorts(DType key) {
-  return (is_integer(key) && !is_narrow_integer(key)) || key == DType::f16 || key == DType::bf16 ||
-         key == DType::f32 || key == DType::f64;
+  return (is_integer(key) && !is_narrow_integer(key)) || key == DType::f16 || key == DType::bf16 || key == DType::f32 ||
+         key == DType::f64;
 }
 
 void jaxc_sort(const SortRequest* request, const void* input, void* values, void* positions, void* workspace,
