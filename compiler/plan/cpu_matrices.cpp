@@ -39,6 +39,9 @@ bool is_lapack(Kind kind) {
          kind == Kind::pivoted_qr;
 }
 
+// Five squares of the extent, which are a workspace of LAPACK's, are counted in 32 bits.
+constexpr std::int64_t most_lapack_extent = 20000;
+
 // Batches of this many items have threads work on items; smaller ones, on each item together.
 constexpr std::int64_t shared_items = 8;
 constexpr std::int64_t most_parts = 16;
@@ -93,6 +96,7 @@ std::optional<ir::RoutinePlan> library_matrix_routine(const ir::Program& program
   if (std::min(rows, columns) < least_extent(matrix.kind)) return std::nullopt;
   for (const ir::ArrayId output : routine.outputs)
     if (element_count(program.arrays[output].shape) == 0) return std::nullopt;
+  if (is_lapack(matrix.kind) && std::max(rows, columns) > most_lapack_extent) return std::nullopt;
   const std::int64_t items = element_count(shape) / (rows * columns);
   ir::RoutinePlan plan;
   plan.path = ir::RoutinePath::library;
