@@ -8,6 +8,8 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/Transforms/Scalar.h>
 
+#include <algorithm>
+
 #include "backends/llvm/target.h"
 #include "jaxc/error.h"
 
@@ -20,9 +22,9 @@ struct InstructionSelection : llvm::TargetPassConfig {
   static bool add(llvm::TargetPassConfig& config) { return (config.*&InstructionSelection::addCoreISelPasses)(); }
 };
 
-/// Leaves out passes whose absence no workload's run time shows (duplicated tails, and scheduling: code is emitted in
-/// an order that needs few registers, and processors reorder the rest), and those for what the code never has (garbage
-/// collection, debug values, funclets, tracing hooks).
+/// Leaves out passes whose absence no workload's run time shows (duplicated tails, spilled values that share memory,
+/// and scheduling: code is emitted in an order that needs few registers, and processors reorder the rest), and those
+/// for what the code never has (garbage collection, debug values, funclets, tracing hooks).
 void leave_out_passes(llvm::TargetPassConfig& config) {
   for (llvm::AnalysisID pass : std::initializer_list<llvm::AnalysisID>{&llvm::EarlyTailDuplicateID,
                                                                        &llvm::OptimizePHIsID,
@@ -32,6 +34,7 @@ void leave_out_passes(llvm::TargetPassConfig& config) {
                                                                        &llvm::MachineCombinerID,
                                                                        &llvm::RemoveRedundantDebugValuesID,
                                                                        &llvm::FixupStatepointCallerSavedID,
+                                                                       &llvm::StackSlotColoringID,
                                                                        &llvm::PostRAMachineSinkingID,
                                                                        &llvm::ShrinkWrapID,
                                                                        &llvm::TailDuplicateID,
@@ -48,7 +51,8 @@ void leave_out_passes(llvm::TargetPassConfig& config) {
     config.disablePass(pass);
 }
 
-/// Cuts very long blocks: instruction selection and scheduling compare the operations of a block with each other.
+/// Cuts very long blocks, and those of many shuffles of shuffles: instruction selection compares the operations of a
+/// block with each other, and tries to merge each shuffle with all those behind its operands.
 class CutLongBlocks : public llvm::FunctionPass {
  public:
   static inline char ID = 0;
@@ -57,13 +61,23 @@ class CutLongBlocks : public llvm::FunctionPass {
 
   bool runOnFunction(llvm::Function& function) override {
     constexpr std::size_t longest = 1024;
+    constexpr std::ptrdiff_t many_shuffles = 96;
+    constexpr int deepest_shuffles = 2;
     bool changed = false;
     for (auto block = function.begin(); block != function.end(); ++block) {
       // What is allocated in the first block stays there.
       std::size_t count = 0;
+      const auto shuffles = std::count_if(block->begin(), block->end(), [](const llvm::Instruction& instruction) {
+        return llvm::isa<llvm::ShuffleVectorInst>(instruction);
+      });
+      llvm::DenseMap<const llvm::Value*, int> depths;
       for (llvm::Instruction& instruction : *block) {
         if (llvm::isa<llvm::PHINode>(instruction) || llvm::isa<llvm::AllocaInst>(instruction)) continue;
-        if (++count <= longest || instruction.isTerminator()) continue;
+        int depth = 0;
+        if (shuffles >= many_shuffles && llvm::isa<llvm::ShuffleVectorInst>(instruction))
+          depth = depths[&instruction] =
+              1 + std::max(depths.lookup(instruction.getOperand(0)), depths.lookup(instruction.getOperand(1)));
+        if ((++count <= longest && depth <= deepest_shuffles) || instruction.isTerminator()) continue;
         block->splitBasicBlock(&instruction);  // the rest is the next block
         changed = true;
         break;
