@@ -196,7 +196,7 @@ class Panel {
   bool slides(const Walk& walk) const {
     const Side::Axis& last = source_.columns.last();
     return joint_ > 1 && last.step.address == 1 && !moves_coordinates() && walk.left() == last.extent &&
-           2 * last.extent <= most_staged;
+           last.extent < shortest_run;
   }
 
   // Each row's columns that are within bounds lie side by side: they come to rows of zeros.
@@ -288,6 +288,7 @@ class Panel {
   using FourOf [[gnu::vector_size(4 * sizeof(R))]] = R;
   static constexpr int vector = vector_bytes / static_cast<int>(sizeof(R));
   static constexpr std::int64_t most_staged = 64;  ///< columns
+  static constexpr std::int64_t shortest_run = 8;  ///< that is worth a run of its own
 
   const Operand<const R>& source_;
   int rows_ = 0;
