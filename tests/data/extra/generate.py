@@ -431,8 +431,34 @@ def keys_and_bits():
     case("narrow_moves", move, signed, natural, jnp.array([2, 0]), jnp.array([1, 9]))
 
 
+def packed_products():
+    """Convolutions, their gradients and contractions that are large enough to be packed."""
+    random = np.random.default_rng(2)  # of its own, so that the cases after these stay
+
+    def normal(*shape, dtype=np.float32):
+        return jnp.asarray(random.normal(size=shape).astype(dtype))
+
+    def layer(stride, groups=1, layout=("NHWC", "HWIO", "NHWC")):
+        return lambda x, w: lax.conv_general_dilated(
+            x, w, (stride, stride), "SAME", dimension_numbers=layout, feature_group_count=groups)
+
+    for name, convolve, x, w in (
+            ("plain", layer(1), normal(2, 9, 14, 16), normal(3, 3, 16, 12)),
+            ("strided", layer(2), normal(1, 15, 13, 3), normal(5, 5, 3, 16)),
+            ("in_groups", layer(1, 2), normal(1, 9, 8, 16), normal(3, 2, 8, 24)),
+            ("features_first", layer(2, 1, ("NCHW", "OIHW", "NCHW")), normal(2, 8, 12, 11), normal(16, 8, 3, 3)),
+            ("float64", layer(3), normal(2, 10, 10, 9, dtype=np.float64), normal(4, 4, 9, 8, dtype=np.float64))):
+        case(f"convolution_{name}", lambda x, w: (
+            convolve(x, w), *jax.grad(lambda x, w: jnp.square(convolve(x, w)).sum(), (0, 1))(x, w)), x, w, rtol=2e-5)
+    for name, indices, left, right in (
+            ("heads", "bqhd,bkhd->bhqk", (2, 30, 3, 16), (2, 24, 3, 16)),
+            ("out_of_order", "iakb,kbja->ij", (24, 4, 5, 3), (5, 3, 20, 4)),
+            ("interleaved", "aikb,jkbc->acij", (4, 6, 5, 7), (9, 5, 7, 3))):
+        case(f"contraction_{name}", partial(jnp.einsum, indices), normal(*left), normal(*right), rtol=2e-5)
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
                   row_loops, joining, narrow_routines, prefixes, shared_models,
-                  scaled_matrices, real_spectra, keys_and_bits):
+                  scaled_matrices, real_spectra, keys_and_bits, packed_products):
         write()
