@@ -1,6 +1,7 @@
 // Scatters of a nest that together fill rows of memory become transposed vectors and plain stores.
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "backends/llvm/arrays.h"
 #include "backends/llvm/permute.h"
@@ -84,7 +85,10 @@ void Arrays::combine_scatters() {
           code_.builder.SetInsertPoint(end);
         else
           code_.builder.SetInsertPoint(block);
+        // In the middle of a block there is no room for the branch that asks whether the buffer is aligned.
+        const std::optional<ir::ArrayId> asked = std::exchange(streamed_if_aligned, std::nullopt);
         store_rows(rows, transpose(rows));
+        streamed_if_aligned = asked;
       }
       for (const Scatter* row : rows) row->instruction->eraseFromParent();
     }

@@ -290,6 +290,30 @@ TEST_P(LibraryMatrix, Qr) {
   }
 }
 
+// Numbers whose squares vanish or overflow.
+TEST_P(LibraryMatrix, QrOfTinyAndHugeNumbers) {
+  const auto [of, rows, columns, count] = GetParam();
+  const std::size_t least = std::min(rows, columns);
+  const bool is_double = dtype() == DType::f64 || dtype() == DType::c128;
+  for (const int exponent : {is_double ? -900 : -100, is_double ? 900 : 100}) {
+    const std::vector<Matrix> items = make([&] { return random_matrix(GetParam().rows, GetParam().columns); });
+    std::vector<Matrix> scaled = items;
+    for (Matrix& matrix : scaled)
+      for (Number& number : matrix.numbers) number *= std::ldexp(1.0, exponent);
+    const auto results = run(fmt::format("{{ lambda ; a:{}. let b:{} c:{} = qr[full_matrices=False pivoting=False] a "
+                                         "in (b, c) }}",
+                                         type(rows, columns), type(rows, least), type(least, columns)),
+                             {pack(scaled)});
+    for (std::size_t k = 0; k < items.size(); ++k) {
+      const Matrix orthogonal = item(results[0], k, rows, least);
+      Matrix upper = item(results[1], k, least, columns);
+      for (Number& number : upper.numbers) number *= std::ldexp(1.0, -exponent);
+      expect_equal(orthogonal * upper, items[k]);
+      expect_equal(adjoint(orthogonal) * orthogonal, identity(least));
+    }
+  }
+}
+
 TEST_P(LibraryMatrix, TriangularSolve) {
   const std::size_t n = GetParam().rows;
   const std::size_t count = GetParam().columns % 40 + 1;

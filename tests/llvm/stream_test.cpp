@@ -1,6 +1,8 @@
 // Large results are stored past the caches where their memory is aligned, and as ever where it is not.
 #include <gtest/gtest.h>
 
+#include <complex>
+
 #include "compiler/pipeline.h"
 #include "compiler/plan/cpu.h"
 #include "ir/parser.h"
@@ -37,6 +39,41 @@ TEST(StreamedResults, AreTheSameAtEveryAlignment) {
     EXPECT_EQ(wrong, 0U) << "shifted by " << shift;
     EXPECT_EQ(result[a.size()], -1);
   }
+}
+
+// Rows of vectors whose lanes lie apart are transposed and stored where the program stores a neighbour already.
+TEST(StreamedResults, MayBeTransposed) {
+  const ir::Jaxpr jaxpr = ir::parse(
+      "{ lambda ; a:c128[9,113,2,9] b:c128[9,17,16,2,9]. let\n"
+      "  c:c128[9,9,17,16,113] = dot_general[dimension_numbers=(([3], [2]), ([0, 4], [0, 3]))] b a\n"
+      "  d:c128[9,9,113,16,17] = transpose[permutation=(0, 1, 4, 3, 2)] c in (d,) }",
+      "transposed");
+  const compiler::Compilation compiled = compiler::compile(
+      jaxpr, {}, {}, [](const ir::Program& program) { return compiler::plan_cpu(program, {.vector_bits = 512}); });
+  const CpuExecutable executable(compiled.program, compiled.plan);
+  const std::size_t left = 9 * 17 * 16 * 2 * 9;
+  const std::size_t right = 9 * 113 * 2 * 9;
+  std::vector<std::complex<double>> a(right);
+  std::vector<std::complex<double>> b(left);
+  for (std::size_t k = 0; k < right; ++k) a[k] = {static_cast<double>(k % 7), static_cast<double>(k % 5)};
+  for (std::size_t k = 0; k < left; ++k) b[k] = {static_cast<double>(k % 11), static_cast<double>(k % 3)};
+  std::vector<std::complex<double>> results(std::size_t{9} * 9 * 113 * 16 * 17);
+  const std::vector<const void*> inputs = {a.data(), b.data()};
+  const std::vector<void*> outputs = {results.data()};
+  executable.run(inputs, outputs);
+  std::size_t wrong = 0;
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    const std::size_t s = k % 17;
+    const std::size_t t = k / 17 % 16;
+    const std::size_t m = k / (17 * 16) % 113;
+    const std::size_t j = k / (std::size_t{17} * 16 * 113) % 9;
+    const std::size_t i = k / (std::size_t{17} * 16 * 113 * 9);
+    std::complex<double> sum = 0;
+    for (std::size_t f = 0; f < 2; ++f)
+      sum += b[(((i * 17 + s) * 16 + t) * 2 + f) * 9 + j] * a[((i * 113 + m) * 2 + f) * 9 + j];
+    wrong += results[k] != sum ? 1U : 0U;
+  }
+  EXPECT_EQ(wrong, 0U);
 }
 
 }  // namespace

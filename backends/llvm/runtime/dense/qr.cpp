@@ -91,6 +91,7 @@ class Reflections {
     // Squares vanish or overflow, which they do not beside a power of two near the largest number.
     R largest = 0;
     for (std::int64_t i = 1; i < count; ++i) largest = std::max(largest, part_of(x[i]));
+    if constexpr (is_complex_number<T>) largest = std::max(largest, std::abs(x[0].imag()));
     if (largest == 0) return reflect(x, count, tail);
     largest = std::max(largest, part_of(x[0]));
     if (!(largest <= Limits::max())) return reflect(x, count, tail);
