@@ -175,8 +175,8 @@ struct Plan {
   std::unordered_map<NodeId, std::string> refusals;  ///< CPU: why no library runs a large nest or routine
   std::int64_t scratch_bytes = 0;
   std::int64_t vector_bits = 0;  ///< CPU: widest vector
-  /// CPU: numbers of outermost nodes, ascending, before which native code goes on in another function. No private memory
-  /// is handed on there.
+  /// CPU: numbers of outermost nodes, ascending, before which native code goes on in another function. No private
+  /// memory is handed on there.
   std::vector<std::size_t> cuts;
 };
 
