@@ -55,9 +55,9 @@ void leave_out_passes(llvm::TargetPassConfig& config) {
 /// block with each other, and tries to merge each shuffle with all those behind its operands.
 class CutLongBlocks : public llvm::FunctionPass {
  public:
-  static inline char ID = 0;
+  static inline char identity = 0;  ///< LLVM knows passes by addresses
 
-  CutLongBlocks() : llvm::FunctionPass(ID) {}
+  CutLongBlocks() : llvm::FunctionPass(identity) {}
 
   bool runOnFunction(llvm::Function& function) override {
     constexpr std::size_t longest = 1024;

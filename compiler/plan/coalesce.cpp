@@ -168,9 +168,9 @@ class Coalescer {
   bool conflicts(ArrayId array, std::uint32_t storage_class) const {
     const std::vector<ArrayId>& members = classes_.members[storage_class];
     const LiveRange& range = ranges_[array];
-    std::size_t place = first_after(members, range.end);
-    while (place-- > 0 && latest_[storage_class][place] >= range.begin)
-      if (conflict(array, members[place])) return true;
+    const std::vector<std::int64_t>& latest = latest_[storage_class];
+    for (std::size_t after = first_after(members, range.end); after > 0 && latest[after - 1] >= range.begin; --after)
+      if (conflict(array, members[after - 1])) return true;
     return false;
   }
 
