@@ -180,6 +180,12 @@ struct Plan {
   std::vector<std::size_t> cuts;
 };
 
+/// Whether a routine runs its expansion: neither a library nor tiles stand in for it.
+inline bool runs_expansion(const Plan& plan, NodeId routine) {
+  const auto found = plan.routines.find(routine);
+  return found == plan.routines.end() || found->second.path == RoutinePath::expansion;
+}
+
 std::string_view name(Storage storage);
 std::string_view name(Schedule schedule);
 std::string_view name(LoopPath path);

@@ -211,8 +211,13 @@ class OverlapVerifier {
     for (ArrayId result : branch.results) define(result, at.end);
   }
 
-  void kind(const Routine& routine, const Node&, const Span& at) {
-    block(routine.expansion);
+  void kind(const Routine& routine, const Node& node, const Span& at) {
+    if (runs_expansion(plan_, node.id)) {
+      block(routine.expansion);
+    } else {  // a library reads and writes in any order
+      for (ArrayId input : routine.inputs) use(input, at.end);
+      for (ArrayId output : routine.outputs) define(output, at.begin);
+    }
     for (ArrayId output : routine.outputs) use(output, at.end);
   }
 

@@ -67,7 +67,7 @@ class PlanVerifier {
         for (const Block& inner : branch->blocks) this->block(inner);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
         this->routine(*routine, node);
-        this->block(routine->expansion);
+        if (runs_expansion(plan_, node.id)) this->block(routine->expansion);
       }
     }
   }
@@ -87,10 +87,9 @@ class PlanVerifier {
   }
 
   void routine(const Routine& routine, const Node& node) const {
-    const auto found = plan_.routines.find(node.id);
-    if (found == plan_.routines.end() || found->second.path == RoutinePath::expansion) return;
-    const RoutinePlan& plan = found->second;
-    const bool stands_in = found->second.path == RoutinePath::prefix
+    if (runs_expansion(plan_, node.id)) return;
+    const RoutinePlan& plan = plan_.routines.at(node.id);
+    const bool stands_in = plan.path == RoutinePath::prefix
                                ? routine.prefix.has_value() && plan.tile >= 64 && plan.tile % 64 == 0
                                : routine.ordering || routine.matrix;
     require(stands_in && loops_.empty(), node,

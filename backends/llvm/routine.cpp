@@ -23,14 +23,13 @@ llvm::ArrayRef<std::uint64_t> words(const Request& request) {
 }  // namespace
 
 void ProgramEmitter::routine(const ir::Node& node, const ir::Routine& routine) {
-  const auto found = code_.plan.routines.find(node.id);
-  if (found == code_.plan.routines.end() || found->second.path == ir::RoutinePath::expansion)
-    return block(routine.expansion);
-  if (found->second.path == ir::RoutinePath::prefix) return prefix(routine, found->second);
-  if (routine.matrix) return matrix(routine, found->second);
+  if (ir::runs_expansion(code_.plan, node.id)) return block(routine.expansion);
+  const ir::RoutinePlan& plan = code_.plan.routines.at(node.id);
+  if (plan.path == ir::RoutinePath::prefix) return prefix(routine, plan);
+  if (routine.matrix) return matrix(routine, plan);
   if (!routine.ordering || !sorts(routine.ordering->key))
     throw InternalError(fmt::format("cpu: no library stands in for {}", routine.name));
-  sort(routine, found->second);
+  sort(routine, plan);
 }
 
 void ProgramEmitter::sort(const ir::Routine& routine, const ir::RoutinePlan& plan) {

@@ -73,6 +73,7 @@ class CpuPlanner {
     for (ArrayId array = 0; array < lanes_of_.size(); ++array) lanes_[lanes_of_[array]].arrays.push_back(array);
     const Liveness live = liveness(program_);
     cut(live);
+    leave_out_expansions();
     const auto is_small = [&](ArrayId array) { return lane_bytes(array) <= options_.private_bytes; };
     StorageClasses classes =
         coalesce(program_, live, is_small, [&](ArrayId left, ArrayId right) { return may_share(left, right); });
@@ -92,6 +93,7 @@ class CpuPlanner {
     std::vector<bool> viewed = viewed_by_lanes(classes);
     mark_library_arrays(classes, viewed);
     const auto choose = [&](std::uint32_t k) {
+      if (left_out_[classes.members[k].front()]) return StorageChoice{.empty = true};
       return viewed[k] ? StorageChoice{Storage::scratch, 0} : choose_storage(live, classes, k, stack);
     };
     place_arrays(program_, classes, choose, plan_);
@@ -156,8 +158,27 @@ class CpuPlanner {
     }
   }
 
-  // One after the other, libraries use the memory past the arrays. Where an array has come to lie with gaps, the
-  // expansion runs.
+  // Where a library runs, or tiles do, nothing needs what the expansion alone knows.
+  void leave_out_expansions() {
+    left_out_.resize(program_.arrays.size());
+    ir::visit_nodes(program_.body, [&](const Node& node) {
+      if (!std::holds_alternative<Routine>(node.kind) || ir::runs_expansion(plan_, node.id)) return;
+      const auto& routine = std::get<Routine>(node.kind);
+      const auto leave_out = [&](ArrayId array) {
+        left_out_[array] = std::find(routine.outputs.begin(), routine.outputs.end(), array) == routine.outputs.end();
+      };
+      ir::visit_nodes(routine.expansion, [&](const Node& inner) {
+        for (ArrayId array : ir::arrays_assigned(inner)) leave_out(array);
+        const auto* loop = std::get_if<Loop>(&inner.kind);
+        if (loop == nullptr) return;
+        leave_out(loop->position);
+        for (const ir::Carry& carry : loop->carries) leave_out(carry.argument);
+        for (const ir::StackedInput& input : loop->inputs) leave_out(input.argument);
+      });
+    });
+  }
+
+  // One after the other, libraries use the memory past the arrays.
   void place_workspace() {
     const std::int64_t end = (plan_.scratch_bytes + 63) / 64 * 64;
     ir::visit_nodes(program_.body, [&](const Node& node) {
@@ -172,14 +193,8 @@ class CpuPlanner {
       }
       const auto found = plan_.routines.find(node.id);
       if (found == plan_.routines.end()) return;
-      const auto& routine = std::get<Routine>(node.kind);
-      if (std::all_of(routine.inputs.begin(), routine.inputs.end(), dense) &&
-          std::all_of(routine.outputs.begin(), routine.outputs.end(), dense)) {
-        found->second.workspace = end;
-        plan_.scratch_bytes = std::max(plan_.scratch_bytes, end + found->second.parts * found->second.part_bytes);
-      } else {
-        found->second = {.reason = "an array lies with gaps"};
-      }
+      found->second.workspace = end;
+      plan_.scratch_bytes = std::max(plan_.scratch_bytes, end + found->second.parts * found->second.part_bytes);
     });
   }
 
@@ -201,9 +216,7 @@ class CpuPlanner {
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) share_out(inner, in_step);
       } else if (const auto* routine = std::get_if<Routine>(&node.kind)) {
-        const auto found = plan_.routines.find(node.id);
-        if (found == plan_.routines.end() || found->second.path == ir::RoutinePath::expansion)
-          share_out(routine->expansion, in_step);
+        if (ir::runs_expansion(plan_, node.id)) share_out(routine->expansion, in_step);
       }
     }
   }
@@ -325,6 +338,7 @@ class CpuPlanner {
 
   // Each lane begins from what was there before the loop, and sees its own part of everything.
   bool may_share(ArrayId left, ArrayId right) const {
+    if (left_out_[left] != left_out_[right]) return false;
     if (handed_on_[left] != handed_on_[right] && lane_bytes(left) <= options_.private_bytes) return false;
     if (lanes_of_[left] == 0 && lanes_of_[right] == 0) return true;
     if (lanes_of_[left] != lanes_of_[right]) return false;
@@ -539,6 +553,7 @@ class CpuPlanner {
   std::vector<std::uint32_t> lanes_of_;  ///< by ArrayId: the loop in lanes that alone knows the array, or 0
   std::map<ir::NodeId, std::uint32_t> lane_number_;
   std::vector<bool> handed_on_;  ///< by ArrayId: needed before and after a cut
+  std::vector<bool> left_out_;   ///< by ArrayId: of an expansion that does not run
   std::uint32_t current_lanes_ = 0;
   std::set<ir::NodeId> independent_steps_;  ///< outermost loops whose steps hand nothing on
 };

@@ -104,6 +104,7 @@ class Placer {
     if (home.kind == Kind::slice || home.kind == Kind::stacked) return;
     Buffer buffer;
     std::int64_t row = 0;
+    bool empty = false;
     switch (home.kind) {
       case Kind::input:
         buffer = {Storage::input, 0, home.slot};
@@ -118,10 +119,12 @@ class Placer {
         const StorageChoice choice = choose_(storage_class);
         buffer.storage = choice.storage;
         row = choice.row;
+        empty = choice.empty;
       }
     }
     rows_[storage_class] = row;
     for (ArrayId member : classes_.members[storage_class]) {
+      if (empty) break;
       const Shape& shape = program_.arrays[member].shape;
       std::int64_t count = 1;
       for (std::size_t k = 0; k < shape.size(); ++k)

@@ -15,6 +15,7 @@ namespace jaxc::compiler {
 struct StorageChoice {
   ir::Storage storage = ir::Storage::scratch;
   std::int64_t row = 0;
+  bool empty = false;  ///< no code knows the class: its buffer has no bytes
 };
 using ChooseStorage = std::function<StorageChoice(std::uint32_t storage_class)>;
 

@@ -54,7 +54,11 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"qr",
             "{ lambda ; a:f32[100000,64]. let b:f32[100000,64] c:f32[64,64] = qr[full_matrices=False pivoting=False] "
             "a in (b, c) }",
-            25}),
+            25},
+        Row{"sort", "{ lambda ; a:f32[10000000]. let b:f32[10000000] = sort[dimension=0 num_keys=1] a in (b,) }", 0},
+        Row{"cumsum", "{ lambda ; a:f32[10000000]. let b:f32[10000000] = cumsum[axis=0 reverse=False] a in (b,) }", 0},
+        Row{"svd",
+            "{ lambda ; a:f32[1000,1000]. let b:f32[1000] = svd[compute_uv=False full_matrices=False] a in (b,) }", 4}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
