@@ -22,7 +22,7 @@ std::string_view kind_name(const Parameter& parameter) {
 
 const Parameter& require(const Parameters& parameters, std::string_view key) {
   const Parameter* found = parameters.find(key);
-  if (found == nullptr) throw Error(fmt::format("parameter {}: is missing", key));
+  if (found == nullptr) throw Error(fmt::format("parameter {} is missing", key));
   return *found;
 }
 

@@ -183,7 +183,7 @@ TEST(Parameters, AreReadByKind) {
   EXPECT_EQ(parameters.call("tree").name, "Names");
   EXPECT_EQ(parameters.symbol_or_empty("name"), "<lambda>");
   EXPECT_EQ(parameters.symbol_or_empty("absent"), "");
-  EXPECT_EQ(error_of([&] { parameters.integer("absent"); }), "parameter absent: is missing");
+  EXPECT_EQ(error_of([&] { parameters.integer("absent"); }), "parameter absent is missing");
   EXPECT_EQ(error_of([&] { parameters.integer("big"); }),
             "parameter big: must be an integer of 64 bits, got an integer");
   EXPECT_EQ(error_of([&] { parameters.boolean("axes"); }), "parameter axes: must be True or False, got a tuple");
