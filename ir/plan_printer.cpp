@@ -136,6 +136,7 @@ std::string print(const Program& program, const Plan& plan) {
   std::string out =
       fmt::format("plan for {}, {} bytes of scratch\n", plan.target == Target::cpu ? "cpu" : "gpu", plan.scratch_bytes);
   const auto to = std::back_inserter(out);
+  if (!plan.cuts.empty()) fmt::format_to(to, "  cut before outermost nodes {}\n", fmt::join(plan.cuts, ", "));
   for (std::size_t k = 0; k < plan.buffers.size(); ++k) {
     const Buffer& buffer = plan.buffers[k];
     fmt::format_to(to, "  b{}: {} {}, {} bytes{}\n", k, name(buffer.storage), buffer.slot, buffer.bytes,

@@ -23,6 +23,7 @@ class PlanVerifier {
     for (std::size_t k = 0; k < program_.constants.size(); ++k)
       interface(program_.constants[k].array, Storage::constant, k);
     for (std::size_t k = 0; k < program_.outputs.size(); ++k) interface(program_.outputs[k].array, Storage::output, k);
+    cuts();
     block(program_.body);
     verify_no_overlap(program_, plan_);
   }
@@ -33,6 +34,14 @@ class PlanVerifier {
     if (!holds)
       throw InternalError(
           fmt::format("plan: node {} (line {}:{}): {}", node.id, node.location.line, node.location.column, rule));
+  }
+
+  void cuts() const {
+    std::size_t before = 0;
+    for (const std::size_t cut : plan_.cuts) {
+      if (cut <= before || cut >= program_.body.nodes.size()) fail("cuts ascend between the outermost nodes");
+      before = cut;
+    }
   }
 
   void check(const Buffer& buffer) const {

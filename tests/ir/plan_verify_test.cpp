@@ -42,6 +42,10 @@ TEST(PlanVerify, FindsEachBrokenRule) {
       {"scratch buffers lie aligned within the arena", [](Plan& p) { p.scratch_bytes = 64; }},
       {"a0 lies row-major in input 0", [](Plan& p) { p.placements[0].strides = {1, 4}; }},
       {"lies row-major in output 0", [](Plan& p) { p.placements[8].offset = 1; }},
+      {"cuts ascend between the outermost nodes", [](Plan& p) { p.cuts = {0}; }},
+      {"cuts ascend between the outermost nodes", [](Plan& p) { p.cuts = {2, 1}; }},
+      {"cuts ascend between the outermost nodes", [](Plan& p) { p.cuts = {2, 2}; }},
+      {"cuts ascend between the outermost nodes", [&](Plan& p) { p.cuts = {program.body.nodes.size()}; }},
       {"every nest has a schedule", [](Plan& p) { p.nests.erase(reduction); }},
       {"every axis has a schedule", [](Plan& p) { p.nests[reduction].axes.pop_back(); }},
       {"the order names every axis once", [](Plan& p) { p.nests[reduction].order = {0, 0}; }},
@@ -101,9 +105,11 @@ TEST(PlanPrint, ShowsBuffersPlacesAndSchedules) {
   const Program program = sample_program();
   Plan plan = naive_plan(program);
   plan.nests[0].axes[1] = {Schedule::lanes, 16};
+  plan.cuts = {1, 3};
   plan.loops[scan].reason = "all steps run in one native function";
   const std::string text = print(program, plan);
   for (const std::string_view line : {
+           "  cut before outermost nodes 1, 3\n",
            "  b0: input 0, 48 bytes\n",
            "  a3: f32[4,3] at b3 strides 3,1\n",
            "  n0: nest 0 serial, 1 lanes 16\n",
