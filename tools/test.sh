@@ -166,9 +166,14 @@ stage_nile() {
   one "the Nile's fit and plot" nile
 }
 
+# Compiles the project's own file only: the library is this one, built elsewhere.
+embed() {
+  cmake -S tests/embed -B build/embed -G Ninja && cmake --build build/embed --target CMakeFiles/embed.dir/main.cpp.o
+}
+
 stage_readme() {
   one "the README's example" quiet readme tools/readme_example.sh build/debug
-  one "a project that embeds jaxc" quiet embed cmake -S tests/embed -B build/embed -G Ninja
+  one "a project that embeds jaxc" quiet embed embed
 }
 
 # make_environment FOLDER JAX: a virtual environment with that JAX.
