@@ -23,11 +23,11 @@ struct Row {
   std::string_view ignored;
 };
 
-constexpr std::string_view accuracy = "accuracy=None|DEFAULT";
+constexpr std::string_view accuracy = "accuracy=None|DEFAULT|HIGHEST";
 constexpr std::string_view sharding = "sharding=None|replicated";
 constexpr std::string_view out_sharding = "out_sharding=None|replicated";
 constexpr std::string_view contraction =
-    "out_sharding=None|replicated precision=None|DEFAULT|HIGH|HIGHEST out_type=None";
+    "out_sharding=None|replicated precision=None|DEFAULT|HIGH|HIGHEST|F32_F32_F32 out_type=None";
 constexpr std::string_view promises = "indices_are_sorted unique_indices";
 constexpr std::string_view window = "window_dimensions window_strides padding base_dilation window_dilation";
 constexpr std::string_view call =

@@ -43,10 +43,9 @@ INSTANTIATE_TEST_SUITE_P(
     Verify, KnownParameters,
     testing::Values(
         Row{"c:f32[2] = exp[accuracy=None] a", ""}, Row{"c:f32[2] = exp[accuracy=AccuracyMode.DEFAULT] a", ""},
-        Row{"c:f32[2] = exp[accuracy=AccuracyMode.HIGHEST] a",
-            "exp: the parameter accuracy must be None or DEFAULT, got HIGHEST"},
+        Row{"c:f32[2] = exp[accuracy=AccuracyMode.HIGHEST] a", ""},
         Row{"c:f32[2] = exp[accuracy=Tolerance(atol=0.0, rtol=0.0, ulps=2)] a",
-            "exp: the parameter accuracy must be None or DEFAULT, got a composed value"},
+            "exp: the parameter accuracy must be None or DEFAULT or HIGHEST, got a composed value"},
         Row{"c:f32[2] = exp[scale=2] a", "exp: the parameter scale is unknown"},
         Row{"c:f32[2] = max[accuracy=None] a b", "max: the parameter accuracy is unknown"},
         Row{"c:f32[2] = convert_element_type[new_dtype=float32 weak_type=True sharding=None] a", ""},
@@ -67,9 +66,12 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"c:f32[] = dot_general[dimension_numbers=(([0], [0]), ([], [])) precision=HIGHEST "
             "preferred_element_type=float32] a b",
             ""},
+        Row{"c:f32[] = dot_general[dimension_numbers=(([0], [0]), ([], [])) "
+            "precision=DotAlgorithmPreset.F32_F32_F32 preferred_element_type=float32] a b",
+            ""},
         Row{"c:f32[] = dot_general[dimension_numbers=(([0], [0]), ([], [])) precision=BF16_BF16_F32 "
             "preferred_element_type=float32] a b",
-            "the parameter precision must be None or DEFAULT or HIGH or HIGHEST, got BF16_BF16_F32"},
+            "the parameter precision must be None or DEFAULT or HIGH or HIGHEST or F32_F32_F32, got BF16_BF16_F32"},
         Row{"c:f32[2] = sort[dimension=0 is_stable=False num_keys=1] a", ""},
         Row{"c:f32[2] = sort[dimension=0 is_stable=False num_keys=1 descending=True] a", "descending is unknown"},
         Row{"c:f32[2] = cumsum[axis=0 reverse=False exclusive=True] a", "cumsum: the parameter exclusive is unknown"},
