@@ -92,7 +92,7 @@ class Reader {
     if (bytes_.size() < length_bytes) fail(fmt::format("the file is truncated, it has {} bytes", bytes_.size()));
     std::memcpy(&length, bytes_.data(), length_bytes);
     const std::size_t rest = bytes_.size() - length_bytes;
-    if (length > max_header_bytes) fail(fmt::format("the header must be at most 100 MB, got {} bytes", length));
+    if (length > max_header_bytes) fail("is not a .safetensors file, which begins with a header of at most 100 MB");
     if (length > rest) fail(fmt::format("the file is truncated, its header takes {} bytes of {}", length, rest));
     const auto* const text = reinterpret_cast<const char*>(bytes_.data()) + length_bytes;
     data_ = bytes_.subspan(length_bytes + length);

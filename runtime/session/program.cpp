@@ -1,6 +1,8 @@
 // jaxc::Program: reads, verifies and holds a jaxpr with its constants.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -20,16 +22,41 @@ std::string read_file(const std::string& path) {
   if (!file) throw Error(fmt::format("{}: cannot be opened for reading", path));
   std::ostringstream text;
   text << file.rdbuf();
-  return std::move(text).str();
+  std::string content = std::move(text).str();
+  if (content.find('\0') != std::string::npos)
+    throw Error(
+        fmt::format("{}: a program is a text, got a binary file; give the .jaxpr file (what ends in .safetensors "
+                    "is a program's data)",
+                    path));
+  return content;
+}
+
+std::string missing_constants(const Safetensors& data, const std::vector<Type>& types, std::string_view origin) {
+  constexpr std::size_t most_named = 4;
+  std::vector<std::string> missing;
+  for (std::size_t k = 0; k < types.size(); ++k)
+    if (!data.arrays.contains(fmt::format("const{}", k)))
+      missing.push_back(fmt::format("const{}:{}", k, to_string(types[k])));
+  const std::size_t count = missing.size();
+  missing.resize(std::min(count, most_named));
+  return fmt::format(
+      "{}: every constant needs a value, and JAX prints none, got none for {}{}; put {} in the data file, or write "
+      "both "
+      "files with jaxc.export",
+      origin, fmt::join(missing, ", "), count > most_named ? fmt::format(", ... ({} in all)", count) : "",
+      count == 1 ? "it" : "them");
 }
 
 // The arrays called const0, const1, ... of a data file, of the program's types as far as it has as many.
-std::vector<Array> constants_of(const Safetensors& data, const std::vector<Type>& types) {
+std::vector<Array> constants_of(const Safetensors& data, const std::vector<Type>& types, std::string_view origin) {
   std::vector<Array> arrays;
   for (std::size_t k = 0;; ++k) {
     const std::string name = fmt::format("const{}", k);
     const auto found = data.arrays.find(name);
-    if (found == data.arrays.end()) return arrays;
+    if (found == data.arrays.end()) {
+      if (k < types.size()) throw Error(missing_constants(data, types, origin));
+      return arrays;
+    }
     arrays.push_back(k < types.size() ? data.array(name, types[k]) : found->second);
   }
 }
@@ -57,8 +84,8 @@ Program Program::load(const std::string& path) {
 
 Program Program::with_constants(std::vector<Array> constants) const {
   if (constants.size() != state_->constants.size())
-    throw Error(fmt::format("{}: the program has {} constants, got {}", state_->origin, state_->constants.size(),
-                            constants.size()));
+    throw Error(fmt::format("{}: the program has {} constant{}, got {}", state_->origin, state_->constants.size(),
+                            state_->constants.size() == 1 ? "" : "s", constants.size()));
   for (std::size_t k = 0; k < constants.size(); ++k)
     if (constants[k].type() != state_->constants[k])
       throw Error(fmt::format("{}: constant {} has type {}, got {}", state_->origin, k, to_string(state_->constants[k]),
@@ -69,7 +96,7 @@ Program Program::with_constants(std::vector<Array> constants) const {
 }
 
 Program Program::with_data(const Safetensors& data) const {
-  auto state = std::make_shared<State>(*with_constants(constants_of(data, state_->constants)).state_);
+  auto state = std::make_shared<State>(*with_constants(constants_of(data, state_->constants, state_->origin)).state_);
   const auto threefry = data.metadata.find("threefry_partitionable");
   if (threefry != data.metadata.end())
     state->threefry_partitionable = threefry->second == "True" || threefry->second == "true" || threefry->second == "1";

@@ -89,6 +89,25 @@ TEST(Program, RefusesWhatCannotRun) {
         << message([&] { Program::parse(row.text); });
 }
 
+TEST(Program, NamesConstantsWithoutValues) {
+  constexpr std::string_view several =
+      "{ lambda a:f32[3] b:i32[] c:f32[2] d:f32[1] e:f32[3] ; f:f32[3]. let g:f32[3] = add a f in (g,) }";
+  Safetensors data;
+  EXPECT_EQ(message([&] { Program::parse(with_constant, "plain.jaxpr").with_data(data); }),
+            "plain.jaxpr: every constant needs a value, and JAX prints none, got none for const0:f32[3]; put it in the "
+            "data file, or write both files with jaxc.export");
+  EXPECT_NE(message([&] {
+              Program::parse(several).with_data(data);
+            }).find("got none for const0:f32[3], const1:i32[], const2:f32[2], const3:f32[1], ... (5 in all); put them"),
+            std::string::npos);
+  data.arrays.emplace("const0", Array::of<float>({3}, {1, 2, 3}));
+  EXPECT_EQ(message([&] { Program::parse(with_constant).with_data(data); }), "no error");
+  EXPECT_NE(message([&] { Program::parse(several).with_data(data); }).find("none for const1:i32[], const2"),
+            std::string::npos);
+  EXPECT_EQ(message([&] { Program::parse(with_constant).with_constants({}); }),
+            "<text>: the program has 1 constant, got 0");
+}
+
 TEST(Program, NamesAbsentFiles) {
   EXPECT_EQ(message([] { Program::load("absent.jaxpr"); }), "absent.jaxpr: cannot be opened for reading");
   EXPECT_EQ(message([] { Program::load(JAXC_TEST_DATA); }),
