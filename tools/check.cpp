@@ -50,6 +50,15 @@ std::vector<std::string> programs(const std::vector<std::string>& paths) {
   return found;
 }
 
+// What is wrong with a tolerance given to the command; "" when nothing is.
+std::string positive_problem(const std::string& text) {
+  const char* end = text.data() + text.size();
+  double value = 0;
+  const auto [rest, code] = std::from_chars(text.data(), end, value);
+  if (code != std::errc() || rest != end || std::isnan(value)) return fmt::format("must be a number, got {}", text);
+  return value > 0 ? "" : fmt::format("must be above 0, got {}", text);
+}
+
 // The tolerance that a data file names.
 double tolerance_of(const std::string& text) {
   const char* end = text.data() + text.size();
@@ -90,7 +99,6 @@ std::optional<std::string> failure(const std::string& path, const CheckOptions& 
 }
 
 void check(const CheckOptions& options, int& exit_code) {
-  if (std::isnan(options.tolerance)) throw Error("check: --rtol is a number, got nan");
   Progress progress;
   std::size_t passed = 0;
   std::size_t failed = 0;
@@ -103,7 +111,8 @@ void check(const CheckOptions& options, int& exit_code) {
       ++failed;
       std::string line = *problem;
       std::replace(line.begin(), line.end(), '\n', ' ');
-      fmt::print("FAILED {}: {}\n", path, line);
+      // Errors in the program's text begin with its path.
+      fmt::print("FAILED {}\n", line.starts_with(path + ":") ? line : path + ": " + line);
     } else {
       ++passed;
       if (options.list) fmt::print("passed {}\n", path);
@@ -125,7 +134,7 @@ void add_check(CLI::App& app, int& exit_code) {
       ->add_option("--rtol", options->tolerance,
                    "|got - want| <= rtol * (|want| + max |want|); by default each "
                    "file's own")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(positive_problem, "above 0"));
   command->add_flag("--list", options->list, "also name the programs that pass");
   options->backend.add_to(*command);
   command->callback([options, &exit_code] { check(*options, exit_code); });

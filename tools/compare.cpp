@@ -12,6 +12,9 @@ namespace jaxc::tools {
 
 namespace {
 
+// Differences of as many tolerances may be rounding's, and not a wrong result.
+constexpr double near_enough = 1000;
+
 bool same_special(double got, double want) {
   return (std::isnan(got) && std::isnan(want)) || got == want;
 }
@@ -55,9 +58,12 @@ std::optional<std::string> disagreement(const Array& got, const Array& want, dou
     }
   }
   if (!where) return std::nullopt;
-  return fmt::format("at {} got {}, expected {} ({} times the tolerance {:g})",
+  // A tenth more, since the number is rounded.
+  const std::string remedy =
+      worst <= near_enough ? fmt::format("; --rtol {:.1e} accepts it", 1.1 * tolerance * worst) : "";
+  return fmt::format("at {} got {}, expected {} ({} times the tolerance {:g}{})",
                      position_text(want.type().shape, *where), element_text(got, *where), element_text(want, *where),
-                     std::isfinite(worst) ? fmt::format("{:.3g}", worst) : "any number of", tolerance);
+                     std::isfinite(worst) ? fmt::format("{:.3g}", worst) : "any number of", tolerance, remedy);
 }
 
 }  // namespace jaxc::tools

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <string_view>
 
 #include "jaxc/jaxc.h"
 
@@ -20,6 +21,12 @@ struct BackendOptions {
   void add_to(CLI::App& command);
   CompileOptions compile_options() const;
 };
+
+/// Accepts whole numbers from `least` on that an int holds.
+CLI::Validator at_least(int least);
+
+/// Throws Error when no file can be written at `path`, of the option called `option`; writes nothing.
+void require_writable(std::string_view option, const std::string& path);
 
 /// Where this user's programs keep caches: $XDG_CACHE_HOME/jaxc, or ~/.cache/jaxc; empty where neither is known.
 std::string default_cache_folder();

@@ -71,6 +71,8 @@ double median_milliseconds(const Executable& executable, const std::vector<Array
 }
 
 void run(const RunOptions& options) {
+  if (!options.out.empty()) require_writable("--out", options.out);
+  if (!options.profile.empty()) require_writable("--profile", options.profile);
   const auto begin = std::chrono::steady_clock::now();
   Program program = Program::load(options.program);
   std::vector<Array> inputs;
@@ -132,7 +134,7 @@ void add_run(CLI::App& app) {
                       "inputs in0, in1, ... and constants const0, ...; by default the "
                       ".safetensors file beside the program");
   command->add_option("--out", options->out, "write the results out0, out1, ... to this .safetensors file");
-  command->add_option("--repeat", options->repeat, "time this many further runs")->check(CLI::NonNegativeNumber);
+  command->add_option("--repeat", options->repeat, "time this many further runs")->check(at_least(1));
   command->add_option(
       "--profile", options->profile,
       "write the times of passes, loops and routines to this file, for Chrome's trace viewer or Perfetto");

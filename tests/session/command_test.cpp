@@ -150,6 +150,63 @@ TEST_F(Command, SurvivesBadFiles) {
             std::string::npos);
 }
 
+TEST_F(Command, NamesWhatAnOptionMustBe) {
+  const std::string program = path("a.jaxpr");
+  write("a.jaxpr", "{ lambda ; . let a:f32[3] = iota[dimension=0 dtype=float32 shape=(3,) sharding=None] in (a,) }");
+  struct Row {
+    std::string arguments;
+    std::string message;  ///< a part of it
+  };
+  const std::vector<Row> rows = {
+      {"run " + program + " --repeat -1", "--repeat: must be at least 1, got -1"},
+      {"run " + program + " --repeat abc", "--repeat: must be a whole number, got abc"},
+      {"run " + program + " --repeat 3000000000", "--repeat: must be at most 2147483647, got 3000000000"},
+      {"run " + program + " --threads -1", "--threads: must be at least 0, got -1"},
+      {"check " + program + " --rtol -1", "--rtol: must be above 0, got -1"},
+      {"check " + program + " --rtol abc", "--rtol: must be a number, got abc"},
+      {"check " + program + " --rtol nan", "--rtol: must be a number, got nan"},
+      {"run " + program + " --out /nowhere/x",
+       "error: --out: /nowhere/x cannot be written, there is no folder /nowhere"},
+      {"run " + program + " --profile " + folder_.string(), "error: --profile: must be a file, got the folder"},
+  };
+  for (const Row& row : rows) {
+    const Outcome outcome = jaxc(row.arguments);
+    EXPECT_NE(outcome.status, 0);
+    EXPECT_NE(outcome.output.find(row.message), std::string::npos) << row.arguments << "\n" << outcome.output;
+    EXPECT_EQ(outcome.output.find("out0 "), std::string::npos) << outcome.output;
+  }
+}
+
+TEST_F(Command, TellsFilesApart) {
+  write("a.jaxpr", "{ lambda a:f32[3]; b:f32[3]. let c:f32[3] = add b a in (c,) }");
+  jaxc::Safetensors data;
+  data.arrays.emplace("in0", jaxc::Array::of<float>({3}, {1, 2, 3}));
+  data.save(path("a.safetensors"));
+  write("b.jaxpr", "{ lambda ; a:f32[3]. let b:f32[3] = sin a in (b,) }");
+  EXPECT_NE(jaxc("run " + path("b.jaxpr") + " --data " + path("b.jaxpr")).output.find("is not a .safetensors file"),
+            std::string::npos);
+  EXPECT_NE(jaxc("run " + path("a.safetensors")).output.find("a program is a text, got a binary file"),
+            std::string::npos);
+  const Outcome missing = jaxc("check " + path("a.jaxpr"));
+  EXPECT_EQ(
+      missing.output.substr(0, missing.output.find(';')),
+      "FAILED " + path("a.jaxpr") + ": every constant needs a value, and JAX prints none, got none for const0:f32[3]");
+}
+
+TEST_F(Command, CheckNamesTheToleranceThatWouldDo) {
+  write("a.jaxpr", "{ lambda ; a:f32[1]. let b:f32[1] = neg a in (b,) }");
+  const auto output_for = [&](float recorded) {
+    jaxc::Safetensors data;
+    data.arrays.emplace("in0", jaxc::Array::of<float>({1}, {-1}));
+    data.arrays.emplace("out0", jaxc::Array::of<float>({1}, {recorded}));
+    data.save(path("a.safetensors"));
+    return jaxc("check " + path("a.jaxpr")).output;
+  };
+  EXPECT_NE(output_for(1.001F).find("; --rtol 5.5e-04 accepts it)"), std::string::npos) << output_for(1.001F);
+  EXPECT_EQ(jaxc("check --rtol 5.5e-04 " + path("a.jaxpr")).output, "1 passed, 0 failed\n");
+  EXPECT_EQ(output_for(2).find("--rtol"), std::string::npos);
+}
+
 TEST_F(Command, DumpShowsEveryStage) {
   const Outcome outcome = jaxc("dump " + conformance + "scan_nested.jaxpr --stage all");
   EXPECT_EQ(outcome.status, 0);
