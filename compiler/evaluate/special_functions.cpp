@@ -139,10 +139,11 @@ Real incomplete_gamma_complement(Real a, Real x) {
   return x > 1 && x > a ? upper_fraction(a, x) : 1 - lower_series(a, x);
 }
 
-// The derivative of the series sum of x^(a+n) e^-x / Gamma(a + n + 1), term by term.
-Real incomplete_gamma_derivative(Real a, Real x) {
-  if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return nan;
-  if (x == 0 || x == infinity) return 0;
+namespace {
+
+// The derivative by a of the series sum of x^(a+n) e^-x / Gamma(a + n + 1), term by term. For x far above a the terms
+// cancel.
+Real lower_series_derivative(Real a, Real x) {
   const Real logarithm = std::log(x);
   Real weight = gamma_weight(a, x);
   Real psi = digamma(a + 1);
@@ -156,11 +157,45 @@ Real incomplete_gamma_derivative(Real a, Real x) {
   return sum;
 }
 
+// The derivative of 1 - P(a, x) by a over the density x^(a-1) e^-x / Gamma(a): with t = x + s, the integral over s > 0
+// of e^-s (1 + s/x)^(a-1) (log x + log(1 + s/x) - digamma(a)), whose terms are positive for x above a. By the
+// trapezoidal rule in u, where s = exp(u - exp(-u)) (Takahasi and Mori 1974).
+Real upper_derivative(Real a, Real x) {
+  constexpr Real step = 1.0L / 32;
+  const Real offset = std::log(x) - digamma(a);
+  Real sum = 0;
+  for (int k = -5 * 32; k < 40 * 32; ++k) {
+    const Real u = k * step;
+    const Real inverse = std::exp(-u);
+    const Real s = std::exp(u - inverse);
+    const Real logarithm = std::log1p(s / x);
+    const Real term = std::exp((a - 1) * logarithm - s) * (offset + logarithm) * s * (1 + inverse);
+    sum += term;
+    if (u > 0 && term <= sum * epsilon) break;
+  }
+  return sum * step;
+}
+
+Real gamma_density(Real a, Real x) {
+  return std::exp((a - 1) * std::log(x) - x - std::lgamma(a));
+}
+
+bool above(Real a, Real x) {
+  return x > 1 && x > a;
+}
+
+}  // namespace
+
+Real incomplete_gamma_derivative(Real a, Real x) {
+  if (std::isnan(a) || std::isnan(x) || x < 0 || a <= 0) return nan;
+  if (x == 0 || x == infinity) return 0;
+  return above(a, x) ? -gamma_density(a, x) * upper_derivative(a, x) : lower_series_derivative(a, x);
+}
+
 Real gamma_sample_derivative(Real a, Real x) {
-  if (!(a > 0)) return nan;
+  if (!(a > 0) || !(x >= 0) || x == infinity) return nan;
   if (x == 0) return 0;
-  const Real density = std::exp((a - 1) * std::log(x) - x - std::lgamma(a));
-  return -incomplete_gamma_derivative(a, x) / density;
+  return above(a, x) ? upper_derivative(a, x) : -lower_series_derivative(a, x) / gamma_density(a, x);
 }
 
 Real incomplete_beta(Real a, Real b, Real x) {
