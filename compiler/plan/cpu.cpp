@@ -378,7 +378,7 @@ class CpuPlanner {
           if (auto library = library_routine(program_, *routine)) plan_.routines[node.id] = std::move(*library);
         if (depth == 0 && options_.libraries)
           if (auto library = library_matrix_routine(program_, *routine)) plan_.routines[node.id] = std::move(*library);
-        if (depth == 0)
+        if (depth == 0 && options_.libraries)
           if (auto prefix = prefix_routine(program_, *routine, options_.threads))
             plan_.routines[node.id] = std::move(*prefix);
         code += schedule(routine->expansion, depth);

@@ -15,7 +15,7 @@ struct CpuPlanOptions {
   std::int64_t stack_bytes = 1 << 17;      ///< all such arrays together
   std::int64_t unrolled_operations = 300;  ///< vector operations of straight-line code that one nest may take
   std::int64_t loop_operations = 4096;     ///< the same for all nests of one loop's body
-  bool libraries = true;                   ///< large routines outside loops run in a library
+  bool libraries = true;                   ///< large routines outside loops run in a library, or in tiles
   bool threads = true;                     ///< large independent work, also in steps, is cut into parts for threads
 };
 

@@ -1,4 +1,4 @@
-// The session's reference backend: interprets the CPU's plan, checking races and storage.
+// The session's reference backend: interprets the CPU's plan for generated code, checking races and storage.
 #include "backends/reference/reference.h"
 
 #include "compiler/plan/cpu.h"
@@ -11,7 +11,8 @@ namespace {
 class ReferenceRunner final : public CompiledRunner {
  public:
   explicit ReferenceRunner(const Request& request)
-      : CompiledRunner(request, [](const ir::Program& program) { return compiler::plan_cpu(program); }),
+      : CompiledRunner(request,
+                       [](const ir::Program& program) { return compiler::plan_cpu(program, {.libraries = false}); }),
         inputs_(request.program.inputs),
         options_{.seed = request.options.seed},
         executable_(compilation().program, compilation().plan) {}

@@ -59,6 +59,19 @@ TEST_P(EveryBackend, BindsConstants) {
   EXPECT_EQ(results[0].values<float>()[2], 33);
 }
 
+TEST_P(EveryBackend, RunsWhatALibraryWould) {
+  const Program program = Program::parse(
+      "{ lambda ; a:f32[100]. let b:f32[100] = sort[dimension=0 is_stable=True num_keys=1] a; c:f32[100] = "
+      "cumsum[axis=0 "
+      "reverse=False] b in (b, c) }");
+  std::vector<float> descending(100);
+  for (int k = 0; k < 100; ++k) descending[static_cast<std::size_t>(k)] = static_cast<float>(100 - k);
+  const auto results = compile(program, {.backend = GetParam()}).run(std::vector{Array::of<float>({100}, descending)});
+  EXPECT_EQ(results[0].values<float>()[0], 1);
+  EXPECT_EQ(results[0].values<float>()[99], 100);
+  EXPECT_EQ(results[1].values<float>()[99], 5050);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, EveryBackend, testing::Values(Backend::cpu, Backend::reference, Backend::evaluator),
                          [](const auto& parameter) { return std::string(name(parameter.param)); });
 
