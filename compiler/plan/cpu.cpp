@@ -394,7 +394,7 @@ class CpuPlanner {
     std::int64_t code = 0;
     const std::int64_t limit = depth > 0 ? options_.unrolled_operations : unrolled_once;
     if (code_so_far < options_.loop_operations) code = unroll_nest(nest, nest_plan, limit, complete);
-    mark_indexed(nest, complete);
+    mark_indexed(nest, nest_plan, complete);
     if (depth == 0 && options_.libraries) nest_plan.product = library_product(program_, nest);
     plan_.nests[id] = std::move(nest_plan);
     return code;
@@ -437,6 +437,7 @@ class CpuPlanner {
         enter_lanes(loop);
         enter_lanes(loop.body);
         if (loop.condition) enter_lanes(*loop.condition);
+        mark_moved_by_lanes(node);
       }
     }
     positions_.insert(loop.position);
@@ -464,21 +465,41 @@ class CpuPlanner {
   // Straight-line code knows the positions on its axes and of loops that become straight-line code themselves, but no
   // other operation's value. In lanes, elements are vectors of their own, which need no shuffles when they leave
   // memory.
-  void mark_indexed(const Nest& nest, bool straight) {
+  void mark_indexed(const Nest& nest, const NestPlan& plan, bool straight) {
     const auto mark = [&](ArrayId array, const std::vector<ir::Index>& indices) {
+      const bool outside_lanes = lanes_of_[array] == 0 && lanes_in_loop();
       std::vector<ArrayId> positions;
       for (const ir::Index& index : indices)
         for (const ir::Index::Term& term : index.terms) {
           const ScalarOp& op = nest.body.ops[term.op];
           const bool is_position = op.opcode == Opcode::read && current_lanes_ == 0 && positions_.contains(op.array);
           if (is_position) positions.push_back(op.array);
-          if (!straight || (op.opcode != Opcode::axis && !is_position)) indexed_[array] = true;
+          const bool is_axis = op.opcode == Opcode::axis;
+          const bool is_lane = is_axis && plan.axes[op.immediate].schedule == ir::Schedule::loop_lane;
+          if (!straight || (!is_axis && !is_position) || (is_lane && outside_lanes)) indexed_[array] = true;
         }
       for (const ArrayId position : positions) indexed_by_position_[position].push_back(array);
     };
     for (const ScalarOp& op : nest.body.ops)
       if (op.opcode == Opcode::read) mark(op.array, op.indices);
     for (const ir::NestOutput& output : nest.outputs) mark(output.result, output.indices);
+  }
+
+  // Whether vectors of the lanes at hand follow each other in a loop, so that code knows no lane's position.
+  bool lanes_in_loop() const {
+    if (current_lanes_ == 0) return false;
+    const LaneLoop& lanes = lanes_[current_lanes_];
+    const std::vector<std::int64_t>& extents = lanes.axes.extents;
+    return extents.back() >= 2 * std::int64_t{lanes.width} ||
+           std::any_of(extents.begin(), std::prev(extents.end()), [](std::int64_t extent) { return extent > 1; });
+  }
+
+  // What the lanes of a loop take as it is from arrays outside, and all that they leave there, is at their positions.
+  void mark_moved_by_lanes(const Node& node) {
+    if (!lanes_in_loop()) return;
+    for (const ArrayId array : ir::arrays_assigned(node)) indexed_[array] = true;
+    for (const ArrayId array : moved_whole(node))
+      if (lanes_of_[array] == 0 && !program_.arrays[array].shape.empty()) indexed_[array] = true;
   }
 
   // What a library reads and writes has an address, however small it is.

@@ -195,4 +195,23 @@ CpuLaneChoice choose_cpu_lanes(const ir::Program& program, const ir::Node& loop,
   return LaneChoice(program, loop, limits).choose();
 }
 
+std::vector<ArrayId> moved_whole(const Node& loop) {
+  std::vector<ArrayId> moved;
+  ir::visit_nodes(loop, [&](const Node& node) {
+    if (const auto* nest = std::get_if<Nest>(&node.kind)) {
+      for (const ir::NestOutput& output : nest->outputs)
+        if (output.base) moved.push_back(*output.base);
+    } else if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind)) {
+      moved.push_back(reshape->source);
+    } else if (const auto* inner = std::get_if<Loop>(&node.kind)) {
+      for (const ir::Carry& carry : inner->carries) moved.insert(moved.end(), {carry.initial, carry.next});
+      for (const ir::StackedInput& input : inner->inputs) moved.push_back(input.source);
+      for (const ir::StackedOutput& output : inner->outputs) moved.push_back(output.value);
+    } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
+      for (const Block& block : branch->blocks) moved.insert(moved.end(), block.results.begin(), block.results.end());
+    }
+  });
+  return moved;
+}
+
 }  // namespace jaxc::compiler

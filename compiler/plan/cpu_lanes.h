@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "compiler/plan/independent_axes.h"
 #include "ir/program.h"
@@ -30,5 +31,9 @@ struct CpuLaneChoice {
   std::string refusal;
 };
 CpuLaneChoice choose_cpu_lanes(const ir::Program& program, const ir::Node& loop, const CpuLaneLimits& limits);
+
+/// Arrays that a loop, or a node inside it, takes as they are, rather than by the indices of a nest: into carries, as
+/// slices, by reshapes, as a branch's results and as what a nest's output is based on.
+std::vector<ir::ArrayId> moved_whole(const ir::Node& loop);
 
 }  // namespace jaxc::compiler
