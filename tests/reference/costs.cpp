@@ -65,7 +65,7 @@ Work work_of_a_step(const std::string& name, std::int64_t elements, const Planne
   return {(many.stored - few.stored) / 20, (many.moved - few.moved) / 20};
 }
 
-const Planner cpu = [](const ir::Program& program) { return compiler::plan_cpu(program); };
+const Planner cpu = [](const ir::Program& program) { return compiler::plan_cpu(program, {.libraries = false}); };
 const Planner gpu = [](const ir::Program& program) { return compiler::plan_gpu(program); };
 const Planner gpu_workgroup = [](const ir::Program& program) {
   compiler::GpuPlanOptions options;
