@@ -23,9 +23,15 @@ OpId Lowering::round(RegionBuilder& builder, DType dtype, OpId value) {
   if (dtype == DType::f16) return call(builder, "f16_from_f32", {value});
   if (dtype == DType::bf16) return call(builder, "bf16_from_f32", {value});
   if (is_narrow_integer(dtype)) {
-    const OpId rest = builder.integer(storage_dtype(dtype), 8 - value_bits(dtype));
-    const Opcode back = is_signed_integer(dtype) ? Opcode::shift_right_arithmetic : Opcode::shift_right_logical;
-    return builder.binary(back, builder.binary(Opcode::shift_left, value, rest), rest);
+    const DType storage = storage_dtype(dtype);
+    const std::int64_t highest = std::int64_t{1} << (value_bits(dtype) - 1);
+    const auto masked = [&](std::int64_t mask) {
+      return builder.binary(Opcode::bit_and, value, builder.integer(storage, mask));
+    };
+    if (!is_signed_integer(dtype)) return masked(2 * highest - 1);
+    // The highest bit counts negatively. Not by shifts there and back, nor by the exclusive or that stands for them:
+    // NVIDIA's driver (580) drops those behind a negation in 8 bits.
+    return builder.binary(Opcode::sub, masked(highest - 1), masked(highest));
   }
   return value;
 }
