@@ -37,6 +37,10 @@ constexpr std::array dtype_weights = {
     WeightedDType{DType::u2, 2},
 };
 
+bool is_usual(const ir::Interval& interval) {
+  return interval.low == ir::Interval{}.low && interval.high == ir::Interval{}.high;
+}
+
 }  // namespace
 
 ir::Parameters parameters(const std::string& text) {
@@ -115,6 +119,11 @@ Array Scope::draw(const Type& type, ir::Interval interval) {
     return compiler::store(type, reals);
   }
   std::vector<std::int64_t> numbers(count);
+  if (!is_usual(interval)) {
+    for (std::int64_t& value : numbers)
+      value = random().between(static_cast<std::int64_t>(interval.low), static_cast<std::int64_t>(interval.high));
+    return compiler::store(type, numbers);
+  }
   const bool wide = dtype != DType::boolean && random().chance(0.1);
   for (std::int64_t& value : numbers) {
     value = random().between(is_unsigned_integer(dtype) ? 0 : -4, 9);
@@ -171,7 +180,7 @@ Value Scope::of_type(const Type& type) {
 
 Value Scope::bounded(const Value& value, ir::Interval interval) {
   const DType dtype = value.dtype();
-  const bool usual = interval.low == ir::Interval{}.low && interval.high == ir::Interval{}.high;
+  const bool usual = is_usual(interval);
   if (!(is_real_float(dtype) || (is_integer(dtype) && !usual))) return value;
   double low = interval.low;
   double high = interval.high;
