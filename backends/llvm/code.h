@@ -22,6 +22,9 @@
 
 namespace jaxc::cpu {
 
+/// The name of metadata in modules whose instructions LLVM should schedule, against waits for each other's results.
+inline constexpr const char* scheduled = "jaxc.scheduled";
+
 /// A list of values: one per result, argument or carried value.
 using Values = llvm::SmallVector<llvm::Value*, 8>;
 

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "backends/llvm/code.h"
 #include "backends/llvm/target.h"
 #include "jaxc/error.h"
 
@@ -23,14 +24,15 @@ struct InstructionSelection : llvm::TargetPassConfig {
 };
 
 /// Leaves out passes whose absence no workload's run time shows (duplicated tails, spilled values that share memory,
-/// and scheduling: code is emitted in an order that needs few registers, and processors reorder the rest), and those
-/// for what the code never has (garbage collection, debug values, funclets, tracing hooks).
-void leave_out_passes(llvm::TargetPassConfig& config) {
+/// and scheduling unless the module asks for it: other code is emitted in an order that needs few registers, and
+/// processors reorder the rest), and those for what the code never has (garbage collection, debug values, funclets,
+/// tracing hooks).
+void leave_out_passes(llvm::TargetPassConfig& config, const llvm::Module& module) {
+  if (module.getNamedMetadata(scheduled) == nullptr) config.disablePass(&llvm::MachineSchedulerID);
   for (llvm::AnalysisID pass : std::initializer_list<llvm::AnalysisID>{&llvm::EarlyTailDuplicateID,
                                                                        &llvm::OptimizePHIsID,
                                                                        &llvm::StackColoringID,
                                                                        &llvm::EarlyIfConverterID,
-                                                                       &llvm::MachineSchedulerID,
                                                                        &llvm::MachineCombinerID,
                                                                        &llvm::RemoveRedundantDebugValuesID,
                                                                        &llvm::FixupStatepointCallerSavedID,
@@ -112,7 +114,7 @@ std::string generate(llvm::Module& module, llvm::TargetMachine& target, llvm::Co
   auto* info = new llvm::MachineModuleInfoWrapperPass(&machine);
   llvm::TargetPassConfig* config = machine.createPassConfig(passes);
   config->setDisableVerify(true);
-  leave_out_passes(*config);
+  leave_out_passes(*config, module);
   passes.add(config);
   passes.add(info);
   const bool selects = add_selection_passes(passes, target, *config);

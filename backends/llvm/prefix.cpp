@@ -284,6 +284,8 @@ Values PrefixEmitter::load_element(Value* pointer) {
 
 void ProgramEmitter::prefix(const ir::Routine& routine, const ir::RoutinePlan& plan) {
   llvm::IRBuilder<>& builder = code_.builder;
+  // A tile's vectors are folded side by side, one operation at a time, and wait for each other.
+  code_.module.getOrInsertNamedMetadata(scheduled);
   PrefixEmitter emitter(code_, arrays_, routine, plan.tile);
   const auto lines = [&](std::int64_t count, Value* begin) {
     Values none;
