@@ -76,11 +76,21 @@ std::vector<Number> expected(const Row& row, const std::vector<Number>& left, co
     for (std::size_t k = 0; k < place.size(); ++k) sum += place[k] * strides[operand][k];
     return sum;
   };
+  std::vector<std::pair<std::size_t, std::size_t>> folded;  // where the operands' elements lie
+  do folded.emplace_back(number(0), number(1));
+  while (next(parts[2].size(), letters.size()));
   do {
-    Number sum = 0;
-    do sum += left[number(0)] * right[number(1)];
-    while (next(parts[2].size(), letters.size()));
-    result.push_back(sum);
+    const Number* const from_left = left.data() + number(0);
+    const Number* const from_right = right.data() + number(1);
+    double real = 0;
+    double imaginary = 0;
+    for (const auto& [a, b] : folded) {
+      const Number& x = from_left[a];
+      const Number& y = from_right[b];
+      real += x.real() * y.real() - x.imag() * y.imag();
+      imaginary += x.real() * y.imag() + x.imag() * y.real();
+    }
+    result.emplace_back(real, imaginary);
   } while (next(0, parts[2].size()));
   return result;
 }
