@@ -52,14 +52,20 @@ def test_data_hold_inputs_results_and_what_the_text_does_not_say(tmp_path):
                         "threefry_partitionable": str(jax.config.jax_threefry_partitionable).lower()}
 
 
+def adds(dtype):
+    """Whether this JAX can add values of so few bits: older ones only hold and convert them."""
+    try:
+        jax.jit(lambda x: x + x)(jnp.array([1], dtype))
+    except Exception:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("dtype", [name for name in ("int2", "int4", "uint2", "uint4") if name in dir(jnp)])
 def test_narrow_integers_are_bytes(tmp_path, agree, dtype):
     values = jnp.array([0, 1, 1, 0], dtype)
-    try:
-        jax.jit(lambda x: x + x)(values)
-    except Exception:
-        pytest.skip("this JAX has no arithmetic of so few bits")
-    export(lambda x: (x + x, x.astype(jnp.float32)), values, path=tmp_path / "f")
+    total = (lambda x: x + x) if adds(dtype) else (lambda x: x)
+    export(lambda x: (total(x), x.astype(jnp.float32)), values, path=tmp_path / "f")
     arrays, _ = _data.load(tmp_path / "f.safetensors")
     assert arrays["in0"].dtype == (numpy.int8 if dtype.startswith("i") else numpy.uint8)
     numpy.testing.assert_array_equal(arrays["in0"], [0, 1, 1, 0])
