@@ -120,4 +120,11 @@ std::vector<ArrayId> arrays_assigned(const Node& node) {
   return result;
 }
 
+std::vector<ArrayId> loop_arguments(const Loop& loop) {
+  std::vector<ArrayId> result = {loop.position};
+  for (const Carry& carry : loop.carries) result.push_back(carry.argument);
+  for (const StackedInput& input : loop.inputs) result.push_back(input.argument);
+  return result;
+}
+
 }  // namespace jaxc::ir

@@ -231,5 +231,7 @@ void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit
 std::vector<ArrayId> arrays_read(const Node& node);
 /// Arrays that a node assigns for the nodes after it.
 std::vector<ArrayId> arrays_assigned(const Node& node);
+/// Arrays that a loop gives to each of its steps: position, carries' arguments, slices of stacked inputs.
+std::vector<ArrayId> loop_arguments(const Loop& loop);
 
 }  // namespace jaxc::ir

@@ -15,9 +15,7 @@ using ir::Opcode;
 using ir::ScalarOp;
 
 LoopFlow::LoopFlow(const ir::Program& program, const ir::Loop& loop) : program_(program), loop_(loop) {
-  inside_.insert(loop.position);
-  for (const ir::Carry& carry : loop.carries) inside_.insert(carry.argument);
-  for (const ir::StackedInput& input : loop.inputs) inside_.insert(input.argument);
+  for (const ArrayId argument : ir::loop_arguments(loop)) inside_.insert(argument);
   if (loop.condition) add_block(*loop.condition);
   add_block(loop.body);
   for (const ir::Carry& carry : loop.carries) add_move({carry.next, carry.argument, Move::Kind::same, 0});

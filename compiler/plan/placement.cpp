@@ -103,8 +103,7 @@ class Placer {
     const FixedHome& home = classes_.homes[storage_class];
     if (home.kind == Kind::slice || home.kind == Kind::stacked) return;
     Buffer buffer;
-    std::int64_t row = 0;
-    bool empty = false;
+    StorageChoice choice;
     switch (home.kind) {
       case Kind::input:
         buffer = {Storage::input, 0, home.slot};
@@ -115,25 +114,23 @@ class Placer {
       case Kind::output:
         buffer = {Storage::output, 0, home.slot};
         break;
-      default: {
-        const StorageChoice choice = choose_(storage_class);
+      default:
+        choice = choose_(storage_class);
         buffer.storage = choice.storage;
-        row = choice.row;
-        empty = choice.empty;
-      }
     }
-    rows_[storage_class] = row;
-    for (ArrayId member : classes_.members[storage_class]) {
-      if (empty) break;
-      const Shape& shape = program_.arrays[member].shape;
-      std::int64_t count = 1;
-      for (std::size_t k = 0; k < shape.size(); ++k)
-        count *= k + 1 == shape.size() ? std::max(row, shape[k]) : shape[k];
-      buffer.bytes =
-          std::max(buffer.bytes, count * static_cast<std::int64_t>(element_bytes(program_.arrays[member].dtype)));
-    }
+    rows_[storage_class] = choice.row;
+    if (!choice.empty)
+      for (const ArrayId member : classes_.members[storage_class])
+        buffer.bytes = std::max(buffer.bytes, padded_bytes(member, choice.row));
     buffer_of_[storage_class] = static_cast<BufferId>(plan_.buffers.size());
     plan_.buffers.push_back(buffer);
+  }
+
+  std::int64_t padded_bytes(ArrayId array, std::int64_t row) const {
+    const Shape& shape = program_.arrays[array].shape;
+    auto bytes = static_cast<std::int64_t>(element_bytes(program_.arrays[array].dtype));
+    for (std::size_t k = 0; k < shape.size(); ++k) bytes *= k + 1 == shape.size() ? std::max(row, shape[k]) : shape[k];
+    return bytes;
   }
 
   void pack_scratch() {
