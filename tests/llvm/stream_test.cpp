@@ -11,6 +11,11 @@
 namespace jaxc::cpu {
 namespace {
 
+compiler::Compilation compile_for_long_vectors(const ir::Jaxpr& jaxpr) {
+  return compiler::compile(
+      jaxpr, {}, {}, [](const ir::Program& program) { return compiler::plan_cpu(program, {.vector_bits = 512}); });
+}
+
 TEST(StreamedResults, AreTheSameAtEveryAlignment) {
   constexpr std::size_t rows = 1100003;
   const ir::Jaxpr jaxpr = ir::parse(
@@ -18,8 +23,7 @@ TEST(StreamedResults, AreTheSameAtEveryAlignment) {
       "  d:f32[1100003,4] = broadcast_in_dim[broadcast_dimensions=(1,) shape=(1100003, 4)] b\n"
       "  e:f32[1100003,4] = mul c d in (e,) }",
       "stream");
-  const compiler::Compilation compiled = compiler::compile(
-      jaxpr, {}, {}, [](const ir::Program& program) { return compiler::plan_cpu(program, {.vector_bits = 512}); });
+  const compiler::Compilation compiled = compile_for_long_vectors(jaxpr);
   const CpuExecutable executable(compiled.program, compiled.plan);
   EXPECT_NE(llvm_ir(compiled.program, compiled.plan).find("!nontemporal"), std::string::npos);
   std::vector<float> a(rows * 4);
@@ -48,8 +52,7 @@ TEST(StreamedResults, MayBeTransposed) {
       "  c:c128[9,9,17,16,113] = dot_general[dimension_numbers=(([3], [2]), ([0, 4], [0, 3]))] b a\n"
       "  d:c128[9,9,113,16,17] = transpose[permutation=(0, 1, 4, 3, 2)] c in (d,) }",
       "transposed");
-  const compiler::Compilation compiled = compiler::compile(
-      jaxpr, {}, {}, [](const ir::Program& program) { return compiler::plan_cpu(program, {.vector_bits = 512}); });
+  const compiler::Compilation compiled = compile_for_long_vectors(jaxpr);
   const CpuExecutable executable(compiled.program, compiled.plan);
   const std::size_t left = 9 * 17 * 16 * 2 * 9;
   const std::size_t right = 9 * 113 * 2 * 9;
