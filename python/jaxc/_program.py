@@ -7,6 +7,7 @@ import math
 import jax
 import numpy
 
+from jaxc._error_checks import without_error_checks
 from jaxc._errors import ExportError
 from jaxc._jax import (constants_of, core, implementations, is_jaxpr, is_key, key_data, key_implementation, opened,
                        to_numpy)
@@ -204,10 +205,14 @@ class _Builder:
             expansion, variables = bodies[0], operands
         else:
             expansion, variables = _trace_implementation(equation, operands)
-        self.converter.keep(expansion)
+        return self.inline_function(expansion, variables)
+
+    def inline_function(self, function, operands):
+        """Appends what a jaxpr does to operands; returns its outputs."""
+        self.converter.keep(function)
         self.converter.enter()
-        body = opened(expansion)
-        results = self.inline(body, constants_of(expansion), dict(zip(body.invars, variables)))
+        body = opened(function)
+        results = self.inline(body, constants_of(function), dict(zip(body.invars, operands)))
         self.converter.leave()
         return results
 
@@ -263,6 +268,9 @@ class _Builder:
 
     def cond(self, name, parameters, operands, outvars):
         """The branches share their operands, so each takes the constants of all."""
+        checked = without_error_checks(parameters["branches"])
+        if len(checked) == 1:
+            return self.inline_function(checked[0], operands[1:])
         branches = [self.converter.convert(branch) for branch in parameters["branches"]]
         union = {}
         for branch in branches:

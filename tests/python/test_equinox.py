@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxc import ExportError, export
+from jaxc import ExportError, ExportWarning, export
 
 equinox = pytest.importorskip("equinox")
 internal = pytest.importorskip("equinox.internal")
@@ -64,6 +64,19 @@ def test_gradients_of_while_loops(tmp_path, kind, agree):
 
     export(jax.grad(lambda x: jnp.sum(f(x) ** 2)), jnp.ones(2), path=tmp_path / "f")
     agree(tmp_path / "f")
+
+
+def test_checks_of_values_are_left_out_with_a_warning(tmp_path, agree):
+    def f(x):
+        x = equinox.error_if(x, x < 0, "x must not be negative")
+        return jax.lax.scan(lambda c, _: (equinox.error_if(c, jnp.any(c > 9), "c must stay small") * 1.1, None), x, None,
+                            length=3)[0]
+
+    for name, function in (("f", f), ("g", jax.grad(lambda x: jnp.sum(f(x)))), ("h", jax.vmap(f))):
+        with pytest.warns(ExportWarning, match="checks of values are left out"):
+            text = export(function, jnp.ones(2), path=tmp_path / name)
+        assert "callback" not in text
+        agree(tmp_path / name)
 
 
 def test_names_of_values_are_dropped(tmp_path):
