@@ -47,7 +47,7 @@ struct Write {
   Moment moment = 0;
   ArrayId array = 0;
   const Node* node = nullptr;
-  bool move = false;  ///< moves of one moment read everything before they write
+  bool move = false;  ///< moves of one moment within a buffer read everything before they write
   Moment until = 0;   ///< a branch's end: what only its other blocks need is not needed after this block
 };
 
@@ -111,10 +111,11 @@ class OverlapVerifier {
     loops_of_[array] = loops_;
   }
 
-  // A use in a loop that does not hold the assignment lasts until the loop's last step ends.
+  // A use in a loop that does not hold the assignment lasts until the loop ends: moves at the end of a step come before
+  // the next step's uses.
   void use(ArrayId array, Moment moment) {
     const std::size_t shared = loops_of_[array].size();
-    if (loops_.size() > shared) moment = std::max(moment, spans_[loops_[shared]].end - 1);
+    if (loops_.size() > shared) moment = std::max(moment, spans_[loops_[shared]].end);
     last_[array] = std::max(last_[array], moment);
   }
 
@@ -209,6 +210,12 @@ class OverlapVerifier {
       }
     }
     for (ArrayId result : branch.results) define(result, at.end);
+    // Moves of one block come before those of the next one, but all results are there at the end.
+    for (std::size_t k = 0; k < branch.results.size(); ++k)
+      if (std::any_of(branch.blocks.begin(), branch.blocks.end(), [&](const Block& inner) {
+            return !same_place(program_, plan_, inner.results[k], branch.results[k]);
+          }))
+        write(branch.results[k], at.end, node, true);
   }
 
   void kind(const Routine& routine, const Node& node, const Span& at) {
@@ -216,7 +223,10 @@ class OverlapVerifier {
       block(routine.expansion);
     } else {  // a library reads and writes in any order
       for (ArrayId input : routine.inputs) use(input, at.end);
-      for (ArrayId output : routine.outputs) define(output, at.begin);
+      for (ArrayId output : routine.outputs) {
+        define(output, at.begin);
+        write(output, at.end, node, false);
+      }
     }
     for (ArrayId output : routine.outputs) use(output, at.end);
   }
@@ -282,7 +292,7 @@ class OverlapVerifier {
     if (mine.high <= theirs.low || theirs.high <= mine.low) return;
     if (within_slice(write.array, other)) return;
     if (last_[other] == write.moment && defined_[other] < write.moment) {
-      if (write.move) return;
+      if (write.move && plan_.placements[other].buffer == plan_.placements[write.array].buffer) return;
       if (stored_where_read(write, other)) return;
     }
     fail(write, fmt::format("overwrites a{}, which is needed later", other));

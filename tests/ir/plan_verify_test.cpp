@@ -31,15 +31,28 @@ TEST(PlanVerify, FindsEachBrokenRule) {
   const ArrayId flat = 4;
   const ArrayId argument = loop.carries[0].argument;
   const ArrayId next = loop.carries[0].next;
+  constexpr std::string_view two_like_buffers = "a doubled carry has two like buffers";
+  const auto doubled = [&](const std::function<void(Plan&)>& change) {
+    return [=](Plan& p) {
+      for (const ArrayId array : {argument, next}) p.buffers[array].bytes = 24;
+      p.loops[scan].carries = {CarryMode::doubled};
+      change(p);
+    };
+  };
   const std::vector<Broken> rows = {
       {"every array has a placement", [](Plan& p) { p.placements.pop_back(); }},
       {"buffer exists", [&](Plan& p) { p.placements[y].buffer = 99; }},
       {"a3 has a stride a dimension", [&](Plan& p) { p.placements[y].strides = {1}; }},
       {"a3 lies within its buffer", [&](Plan& p) { p.placements[y].strides = {4, 1}; }},
       {"a3 lies within its buffer", [&](Plan& p) { p.placements[y].offset = -1; }},
+      {"a12 lies within its buffer",
+       [&](Plan& p) { p.placements[loop.inputs[0].argument] = Placement{y, 0, {1}, {{scan, 4}}, {}}; }},
       {"a3 moves with loops around it only", [&](Plan& p) { p.placements[y].loop_strides = {{scan, 1}}; }},
       {"scratch buffers lie aligned within the arena", [&](Plan& p) { p.buffers[y].slot = 4; }},
+      {"scratch buffers lie aligned within the arena", [&](Plan& p) { p.buffers[y].slot = -64; }},
       {"scratch buffers lie aligned within the arena", [](Plan& p) { p.scratch_bytes = 64; }},
+      {"a buffer's size is not negative", [&](Plan& p) { p.buffers[y].bytes = -4; }},
+      {"every array's buffer exists", [](Plan& p) { p.placements[0].buffer = 99; }},
       {"a0 lies row-major in input 0", [](Plan& p) { p.placements[0].strides = {1, 4}; }},
       {"lies row-major in output 0", [](Plan& p) { p.placements[8].offset = 1; }},
       {"cuts ascend between the outermost nodes", [](Plan& p) { p.cuts = {0}; }},
@@ -49,9 +62,14 @@ TEST(PlanVerify, FindsEachBrokenRule) {
       {"every nest has a schedule", [](Plan& p) { p.nests.erase(reduction); }},
       {"every axis has a schedule", [](Plan& p) { p.nests[reduction].axes.pop_back(); }},
       {"the order names every axis once", [](Plan& p) { p.nests[reduction].order = {0, 0}; }},
+      {"the order names every axis once", [](Plan& p) { p.nests[reduction].order = {0}; }},
+      {"lanes have a width", [](Plan& p) { p.nests[reduction].axes[0].width = 0; }},
       {"ordered axes and reductions without merge are serial",
        [](Plan& p) { p.nests[update].axes[0].schedule = Schedule::lanes; }},
       {"one parallel axis at most has blocks", [](Plan& p) { p.nests[reduction].axes[0] = {Schedule::serial, 4}; }},
+      {"one parallel axis at most has blocks", [](Plan& p) { p.nests[update].axes[0] = {Schedule::serial, 4}; }},
+      {"one parallel axis at most has blocks",
+       [](Plan& p) { p.nests[0].axes = {{Schedule::serial, 4}, {Schedule::serial, 4}}; }},
       {"a loop's lane is an axis of stores in such a loop",
        [](Plan& p) { p.nests[scan_body].axes[0].schedule = Schedule::loop_lane; }},
       {"every loop has a plan", [](Plan& p) { p.loops.erase(scan); }},
@@ -62,6 +80,10 @@ TEST(PlanVerify, FindsEachBrokenRule) {
          p.placements[next] = p.placements[argument];
          p.loops[scan].carries = {CarryMode::doubled};
        }},
+      {two_like_buffers, doubled([&](Plan& p) { p.buffers[next].storage = Storage::stack; })},
+      {two_like_buffers, doubled([&](Plan& p) { p.buffers[next].bytes += 4; })},
+      {two_like_buffers, doubled([&](Plan& p) { p.placements[next].offset = 1; })},
+      {two_like_buffers, doubled([&](Plan& p) { p.placements[next].strides = {2}; })},
       {"a3 is written in read-only memory", [&](Plan& p) { p.placements[y] = p.placements[0]; }},
       // y is needed after it is flattened, so the update may not be made in place over it.
       {"node 3 (line 4:1): a6 overwrites",
@@ -79,6 +101,43 @@ TEST(PlanVerify, FindsEachBrokenRule) {
       EXPECT_NE(std::string_view(error.what()).find(row.rule), std::string_view::npos)
           << error.what() << "\nwanted: " << row.rule;
     }
+  }
+}
+
+TEST(PlanVerify, JudgesOrdersAndLanes) {
+  struct Row {
+    std::string_view rule;  ///< a part of the message; empty: accepted
+    std::function<void(Program&, Plan&)> change;
+  };
+  const auto ordered = [](Program& program) {
+    for (Axis& axis : std::get<Nest>(program.body.nodes[0].kind).axes) axis.kind = AxisKind::ordered;
+  };
+  const auto in_lanes = [](Program& program, Plan& plan, AxisKind kind) {
+    std::get<Nest>(std::get<Loop>(program.body.nodes[4].kind).body.nodes[0].kind).axes[0].kind = kind;
+    plan.loops[scan].lane_extents = {3};
+    plan.nests[scan_body].axes[0].schedule = Schedule::loop_lane;
+  };
+  const std::vector<Row> rows = {
+      {"", [&](Program& program, Plan&) { ordered(program); }},
+      {"",
+       [&](Program& program, Plan& plan) { ordered(program), plan.nests[0].axes[1].schedule = Schedule::unrolled; }},
+      {"keep their order", [&](Program& program, Plan& plan) { ordered(program), plan.nests[0].order = {1, 0}; }},
+      {"", [&](Program& program, Plan& plan) { in_lanes(program, plan, AxisKind::parallel); }},
+      {"a loop's lane is an axis of stores",
+       [&](Program& program, Plan& plan) { in_lanes(program, plan, AxisKind::reduced); }},
+  };
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    Program program = sample_program();
+    Plan plan = naive_plan(program);
+    rows[k].change(program, plan);
+    std::string message;
+    try {
+      verify(program, plan);
+    } catch (const InternalError& error) {
+      message = error.what();
+    }
+    EXPECT_EQ(message.empty(), rows[k].rule.empty()) << "row " << k << ": " << message;
+    EXPECT_NE(message.find(rows[k].rule), std::string::npos) << "row " << k << ": " << message;
   }
 }
 
