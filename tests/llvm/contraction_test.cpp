@@ -68,6 +68,7 @@ bool check(const std::string& program, const std::array<Type, 2>& types, Random&
     has_product = true;
     nest.product->bytes = std::min(nest.product->bytes, std::int64_t{1} << 19);
     nest.product->runs = std::min(nest.product->runs, std::int64_t{3});
+    plan.scratch_bytes = nest.product->workspace + nest.product->runs * nest.product->bytes;
   }
   if (!has_product) return false;
   for (const int threads : {1, 3}) {
@@ -187,6 +188,41 @@ TEST(Convolution, OfRandomKindAgrees) {
   EXPECT_GE(products, 15);
   EXPECT_GE(dilated, 5);
 }
+
+struct Row {
+  std::string name;
+  std::string program;
+  std::array<Type, 2> types;
+};
+
+class BoundedContraction : public ::testing::TestWithParam<Row> {};
+
+TEST_P(BoundedContraction, Agrees) {
+  Random random(3);
+  EXPECT_TRUE(check(GetParam().program, GetParam().types, random)) << "no library";
+}
+
+std::string convolution(const std::string& types, const std::string& result, const std::string& padding,
+                        const std::string& base = "(1, 1)") {
+  return "{ lambda ; " + types + ". let c:" + result +
+         " = conv_general_dilated[batch_group_count=1 "
+         "dimension_numbers=ConvDimensionNumbers(lhs_spec=(0, 3, 1, 2), rhs_spec=(3, 2, 0, 1), out_spec=(0, 3, 1, 2)) "
+         "feature_group_count=1 lhs_dilation=" +
+         base + " padding=" + padding +
+         " precision=None preferred_element_type=None rhs_dilation=(1, 1) window_strides=(1, 1)] a b in (c,) }";
+}
+
+const Row rows[] = {
+    {"WindowsOfManyShortColumns",
+     convolution("a:f32[2,24,24,3] b:f32[11,11,3,16]", "f32[2,24,24,16]", "((5, 5), (5, 5))"),
+     {Type{DType::f32, {2, 24, 24, 3}}, Type{DType::f32, {11, 11, 3, 16}}}},
+    {"WindowsOfLongColumns",
+     convolution("a:f64[1,20,20,24] b:f64[4,4,24,24]", "f64[1,21,21,24]", "((2, 2), (2, 2))"),
+     {Type{DType::f64, {1, 20, 20, 24}}, Type{DType::f64, {4, 4, 24, 24}}}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Rows, BoundedContraction, ::testing::ValuesIn(rows),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace jaxc::cpu

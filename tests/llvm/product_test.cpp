@@ -34,9 +34,13 @@ const Row rows[] = {
     {"both_transposed", {305, 261}, {300, 305}, "([0], [1]), ([], [])", "ki,jk->ij"},
     {"narrow", {4001, 50}, {50, 129}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"deep", {49, 7000}, {7000, 60}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"long_rows", {700, 1601}, {700, 60}, "([0], [0]), ([], [])", "ki,kj->ij"},
+    {"long_columns", {600, 70}, {600, 1700}, "([0], [0]), ([], [])", "ki,kj->ij"},
+    {"small_items", {12, 130, 90}, {12, 110, 90}, "([2], [2]), ([0], [0])", "bik,bjk->bij"},
     {"batch", {3, 200, 333}, {3, 333, 256}, "([2], [1]), ([0], [0])", "bik,bkj->bij"},
     {"inner_batch", {200, 333, 2}, {333, 2, 256}, "([1], [0]), ([2], [1])", "ikb,kbj->bij"},
     {"two_free", {20, 13, 301}, {301, 260}, "([2], [0]), ([], [])", "aik,kj->aij"},
+    {"few_rows", {5, 2011}, {2011, 2100}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"two_folded", {261, 17, 19}, {17, 19, 300}, "([1, 2], [0, 1]), ([], [])", "ikl,klj->ij"},
 };
 
@@ -147,8 +151,11 @@ TEST_P(LibraryProduct, AgreesWithSums) {
 
   // In blocks, with less memory, every bit is the same.
   ir::Plan blocks = compiled.plan;
-  for (auto& [id, nest] : blocks.nests)
-    if (nest.product) nest.product->bytes = std::min(nest.product->bytes, std::int64_t{1} << (is_single ? 19 : 20));
+  for (auto& [id, nest] : blocks.nests) {
+    if (!nest.product) continue;
+    nest.product->bytes = std::min(nest.product->bytes, std::int64_t{1} << (is_single ? 19 : 20));
+    blocks.scratch_bytes = nest.product->workspace + nest.product->runs * nest.product->bytes;
+  }
   EXPECT_EQ(testing::disagreement(testing::run(compiled.program, blocks, inputs)[0], result, 0), "");
   // As on any number of threads.
   for (const int threads : {1, 2, 5}) {
@@ -170,6 +177,17 @@ TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
         EXPECT_GT(bytes, 0);
       }
 }
+
+const Row vectors[] = {
+    {"vector_times_matrix", {4099}, {4099, 1027}, "([0], [0]), ([], [])", "k,kj->j"},
+    {"matrix_times_vector", {2003, 2111}, {2003}, "([0], [0]), ([], [])", "kj,k->j"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Vectors, LibraryProduct,
+                         ::testing::Combine(::testing::ValuesIn(vectors), ::testing::Values(DType::f32, DType::f64)),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", std::get<0>(info.param).name, name(std::get<1>(info.param)));
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Rows, LibraryProduct,
                          ::testing::Combine(::testing::ValuesIn(rows),

@@ -35,7 +35,7 @@ inline std::vector<Array> run(const CpuExecutable& executable, const std::vector
   for (const Type& type : types) {
     const auto bytes = static_cast<std::size_t>(byte_count(type));
     memory.push_back(std::make_unique<GuardedMemory>(bytes));
-    std::memset(memory.back()->data(), 0xA5, bytes);
+    std::memset(memory.back()->data(), 0x7F, bytes);  // large numbers of every type
     output_pointers.push_back(memory.back()->data());
   }
   executable.run(input_pointers, output_pointers);
