@@ -40,7 +40,6 @@ const Row rows[] = {
     {"batch", {3, 200, 333}, {3, 333, 256}, "([2], [1]), ([0], [0])", "bik,bkj->bij"},
     {"inner_batch", {200, 333, 2}, {333, 2, 256}, "([1], [0]), ([2], [1])", "ikb,kbj->bij"},
     {"two_free", {20, 13, 301}, {301, 260}, "([2], [0]), ([], [])", "aik,kj->aij"},
-    {"few_rows", {5, 2011}, {2011, 2100}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"two_folded", {261, 17, 19}, {17, 19, 300}, "([1, 2], [0, 1]), ([], [])", "ikl,klj->ij"},
 };
 
@@ -177,17 +176,6 @@ TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
         EXPECT_GT(bytes, 0);
       }
 }
-
-const Row vectors[] = {
-    {"vector_times_matrix", {4099}, {4099, 1027}, "([0], [0]), ([], [])", "k,kj->j"},
-    {"matrix_times_vector", {2003, 2111}, {2003}, "([0], [0]), ([], [])", "kj,k->j"},
-};
-
-INSTANTIATE_TEST_SUITE_P(Vectors, LibraryProduct,
-                         ::testing::Combine(::testing::ValuesIn(vectors), ::testing::Values(DType::f32, DType::f64)),
-                         [](const auto& info) {
-                           return fmt::format("{}_{}", std::get<0>(info.param).name, name(std::get<1>(info.param)));
-                         });
 
 INSTANTIATE_TEST_SUITE_P(Rows, LibraryProduct,
                          ::testing::Combine(::testing::ValuesIn(rows),
