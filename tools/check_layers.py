@@ -27,7 +27,7 @@ LAYERS = {
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 FOREIGN = {
     "backends/llvm": ("llvm/", "llvm-c/", "hwy/"),
-    "backends/spirv": ("vulkan/", "spirv-tools/", "glslang/", "SPIRV/"),
+    "backends/spirv": ("vulkan/", "spirv-tools/", "spirv/"),
 }
 
 

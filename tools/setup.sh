@@ -10,7 +10,7 @@ packages=(
   libzstd-dev libxml2-dev zlib1g-dev
   libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
   libhwy-dev liblapack-dev
-  glslang-dev spirv-tools libvulkan-dev vulkan-validationlayers mesa-vulkan-drivers
+  spirv-headers spirv-tools libvulkan-dev vulkan-validationlayers mesa-vulkan-drivers
 )
 # What Debian 12 has in spirv-tools, later releases split.
 optional=(libspirv-tools-dev spirv-tools-dev)

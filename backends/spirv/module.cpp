@@ -1,5 +1,7 @@
-// The typed builder over glslang's spv::Builder: state, constants, memory, control flow and functions.
+// The typed builder over the assembler: state, constants, memory, control flow and functions.
 #include "backends/spirv/module.h"
+
+#include <fmt/format.h>
 
 #include "backends/spirv/module_state.h"
 #include "jaxc/error.h"
@@ -7,28 +9,22 @@
 namespace jaxc::spirv {
 namespace {
 
-/// glslang 14 added a linkage type and dropped the parameter names.
-template <typename Builder>
-spv::Function* function_entry(Builder& builder, spv::Id result, const char* name,
-                              const std::vector<spv::Id>& parameters, spv::Block** entry) {
-  const std::vector<std::vector<spv::Decoration>> precisions;
-  if constexpr (requires {
-                  builder.makeFunctionEntry(spv::NoPrecision, result, name, spv::LinkageTypeMax, parameters, precisions,
-                                            entry);
-                }) {
-    return builder.makeFunctionEntry(spv::NoPrecision, result, name, spv::LinkageTypeMax, parameters, precisions,
-                                     entry);
-  } else {
-    const std::vector<const char*> names(parameters.size(), "");
-    return builder.makeFunctionEntry(spv::NoPrecision, result, name, parameters, names, precisions, entry);
-  }
+// How memory that the whole workgroup touches is accessed, and memory at addresses.
+Words shared_access(bool shared) {
+  if (!shared) return {};
+  return {spv::MemoryAccessNonPrivatePointerMask};
 }
 
-constexpr auto nonprivate = spv::MemoryAccessNonPrivatePointerKHRMask;
+Words aligned_access(Kind kind, Sharing sharing) {
+  const auto shared =
+      sharing == Sharing::workgroup ? spv::MemoryAccessNonPrivatePointerMask : spv::MemoryAccessMaskNone;
+  return {spv::MemoryAccessAlignedMask | static_cast<std::uint32_t>(shared),
+          static_cast<std::uint32_t>(kind_bytes(kind))};
+}
 
-spv::MemoryAccessMask access(Sharing sharing) {
-  return static_cast<spv::MemoryAccessMask>(spv::MemoryAccessAlignedMask |
-                                            (sharing == Sharing::workgroup ? nonprivate : spv::MemoryAccessMaskNone));
+Words joined(Words words, const Words& others) {
+  words.insert(words.end(), others.begin(), others.end());
+  return words;
 }
 
 }  // namespace
@@ -51,75 +47,51 @@ bool is_floating(Kind kind) {
   return kind == Kind::f32 || kind == Kind::f64;
 }
 
-Module::State::State(const ModuleOptions& module_options) : options(module_options), builder(spv::Spv_1_5, 0, &logger) {
-  builder.setMemoryModel(spv::AddressingModelPhysicalStorageBuffer64, spv::MemoryModelVulkan);
-  builder.addCapability(spv::CapabilityShader);
-  builder.addCapability(spv::CapabilityPhysicalStorageBufferAddresses);
-  builder.addCapability(spv::CapabilityVulkanMemoryModel);
-  builder.addCapability(spv::CapabilityInt64);
-  instructions = builder.import("GLSL.std.450");
-  entry = builder.makeEntryPoint("main");
-  entry_point = builder.addEntryPoint(spv::ExecutionModelGLCompute, entry, "main");
-  builder.addExecutionMode(entry, spv::ExecutionModeLocalSize, static_cast<int>(options.workgroup_size), 1, 1);
+Module::State::State(const ModuleOptions& module_options) : options(module_options) {
+  assembler.memory_model(spv::AddressingModelPhysicalStorageBuffer64, spv::MemoryModelVulkan);
+  assembler.capability(spv::CapabilityShader);
+  assembler.capability(spv::CapabilityPhysicalStorageBufferAddresses);
+  assembler.capability(spv::CapabilityVulkanMemoryModel);
+  assembler.capability(spv::CapabilityInt64);
+  assembler.execution_mode(spv::ExecutionModeLocalSize, {options.workgroup_size, 1, 1});
+  instructions = assembler.import("GLSL.std.450");
+  entry = assembler.new_id();
+  assembler.begin_function(entry, assembler.type(spv::OpTypeVoid), {});
 }
 
 spv::Id Module::State::type(Kind kind) {
   kinds.insert(kind);
   switch (kind) {
     case Kind::boolean:
-      return builder.makeBoolType();
+      return assembler.type(spv::OpTypeBool);
     case Kind::i8:
-      builder.addCapability(spv::CapabilityInt8);
-      return builder.makeUintType(8);
+      assembler.capability(spv::CapabilityInt8);
+      return assembler.type(spv::OpTypeInt, {8, 0});
     case Kind::i16:
-      builder.addCapability(spv::CapabilityInt16);
-      return builder.makeUintType(16);
+      assembler.capability(spv::CapabilityInt16);
+      return assembler.type(spv::OpTypeInt, {16, 0});
     case Kind::i32:
-      return builder.makeUintType(32);
+      return assembler.type(spv::OpTypeInt, {32, 0});
     case Kind::i64:
-      return builder.makeUintType(64);
+      return assembler.type(spv::OpTypeInt, {64, 0});
     case Kind::f32:
-      return builder.makeFloatType(32);
+      return assembler.type(spv::OpTypeFloat, {32});
     case Kind::f64:
-      builder.addCapability(spv::CapabilityFloat64);
-      return builder.makeFloatType(64);
+      assembler.capability(spv::CapabilityFloat64);
+      return assembler.type(spv::OpTypeFloat, {64});
   }
   throw InternalError("spirv module: unknown kind");
 }
 
 spv::Id Module::State::constant(Kind kind, std::uint64_t bits) {
-  const auto key = std::make_pair(kind, bits);
-  if (const auto found = constants.find(key); found != constants.end()) return found->second;
-  spv::Id id = 0;
-  switch (kind) {
-    case Kind::boolean:
-      id = builder.makeBoolConstant(bits != 0);
-      break;
-    case Kind::i8:
-      type(kind);
-      id = builder.makeUint8Constant(static_cast<unsigned>(bits & 0xff));
-      break;
-    case Kind::i16:
-      type(kind);
-      id = builder.makeUint16Constant(static_cast<unsigned>(bits & 0xffff));
-      break;
-    case Kind::i32:
-      id = builder.makeUintConstant(static_cast<unsigned>(bits));
-      break;
-    case Kind::i64:
-      id = builder.makeUint64Constant(bits);
-      break;
-    case Kind::f32:
-      type(kind);
-      id = builder.makeFloatConstant(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-      break;
-    case Kind::f64:
-      type(kind);
-      id = builder.makeDoubleConstant(std::bit_cast<double>(bits));
-      break;
+  if (kind == Kind::boolean) {
+    const spv::Id id = assembler.constant(bits != 0 ? spv::OpConstantTrue : spv::OpConstantFalse, type(kind));
+    integer_constants.emplace(id, bits != 0 ? 1 : 0);
+    return id;
   }
-  constants.emplace(key, id);
-  if (kind == Kind::boolean) integer_constants.emplace(id, bits != 0 ? 1 : 0);
+  Words literals = {static_cast<std::uint32_t>(bits)};
+  if (kind_bytes(kind) == 8) literals.push_back(static_cast<std::uint32_t>(bits >> 32));
+  const spv::Id id = assembler.constant(spv::OpConstant, type(kind), literals);
   if (is_integer(kind)) {
     const int shift = 64 - 8 * static_cast<int>(kind_bytes(kind));
     integer_constants.emplace(id, static_cast<std::int64_t>(bits << shift) >> shift);
@@ -128,15 +100,20 @@ spv::Id Module::State::constant(Kind kind, std::uint64_t bits) {
 }
 
 spv::Id Module::State::built_in(spv::BuiltIn which, bool vector) {
-  auto& variable = built_ins[which];
+  const spv::Id word = type(Kind::i32);
+  const spv::Id element = vector ? assembler.type(spv::OpTypeVector, {word, 3}) : word;
+  spv::Id& variable = built_ins[which];
   if (variable == 0) {
-    const spv::Id word = builder.makeUintType(32);
-    variable = builder.createVariable(spv::NoPrecision, spv::StorageClassInput,
-                                      vector ? builder.makeVectorType(word, 3) : word);
-    builder.addDecoration(variable, spv::DecorationBuiltIn, static_cast<int>(which));
-    entry_point->addIdOperand(variable);
+    variable = assembler.global(spv::StorageClassInput, element);
+    assembler.decorate(variable, spv::DecorationBuiltIn, {static_cast<std::uint32_t>(which)});
   }
-  return builder.createLoad(variable, spv::NoPrecision);
+  return assembler.operation(spv::OpLoad, element, {variable});
+}
+
+Value Module::State::built_in(spv::BuiltIn which, int axis) {
+  const spv::Id vector = built_in(which, true);
+  const Words operands = {vector, static_cast<std::uint32_t>(axis)};
+  return {assembler.operation(spv::OpCompositeExtract, type(Kind::i32), operands), Kind::i32};
 }
 
 void Module::State::expect(bool fits, std::string_view operation, Value left, Value right) const {
@@ -151,24 +128,22 @@ Module::Module(Module&&) noexcept = default;
 Module& Module::operator=(Module&&) noexcept = default;
 
 std::vector<std::uint32_t> Module::finish() {
-  auto& builder = state_->builder;
-  const auto& options = state_->options;
-  builder.leaveFunction();
-  const auto declare = [&](bool offered, bool used, spv::Capability capability, spv::ExecutionMode mode, int width) {
-    if (!offered || !used) return;
-    builder.addCapability(capability);
-    builder.addExecutionMode(state_->entry, mode, width);
+  Assembler& assembler = state_->assembler;
+  const ModuleOptions& options = state_->options;
+  assembler.effect(spv::OpReturn, {});
+  assembler.end_function();
+  const auto declare = [&](bool offered, Kind kind, spv::Capability capability, spv::ExecutionMode mode) {
+    if (!offered || !uses(kind)) return;
+    assembler.capability(capability);
+    assembler.execution_mode(mode, {static_cast<std::uint32_t>(8 * kind_bytes(kind))});
   };
   const auto rte = spv::CapabilityRoundingModeRTE;
   const auto preserve = spv::CapabilitySignedZeroInfNanPreserve;
-  declare(options.round_to_nearest_f32, uses(Kind::f32), rte, spv::ExecutionModeRoundingModeRTE, 32);
-  declare(options.round_to_nearest_f64, uses(Kind::f64), rte, spv::ExecutionModeRoundingModeRTE, 64);
-  declare(options.preserve_special_f32, uses(Kind::f32), preserve, spv::ExecutionModeSignedZeroInfNanPreserve, 32);
-  declare(options.preserve_special_f64, uses(Kind::f64), preserve, spv::ExecutionModeSignedZeroInfNanPreserve, 64);
-  builder.postProcess();
-  std::vector<unsigned int> words;
-  builder.dump(words);
-  std::vector<std::uint32_t> result(words.begin(), words.end());
+  declare(options.round_to_nearest_f32, Kind::f32, rte, spv::ExecutionModeRoundingModeRTE);
+  declare(options.round_to_nearest_f64, Kind::f64, rte, spv::ExecutionModeRoundingModeRTE);
+  declare(options.preserve_special_f32, Kind::f32, preserve, spv::ExecutionModeSignedZeroInfNanPreserve);
+  declare(options.preserve_special_f64, Kind::f64, preserve, spv::ExecutionModeSignedZeroInfNanPreserve);
+  Words result = assembler.finish(state_->entry, "main");
   validate(result);
   return result;
 }
@@ -204,33 +179,27 @@ std::optional<std::int64_t> Module::constant_of(Value value) const {
 }
 
 Value Module::push_constant(std::uint32_t word) {
-  auto& builder = state_->builder;
-  if (word >= state_->options.push_constant_words) throw InternalError("spirv module: push constant out of range");
+  Assembler& assembler = state_->assembler;
+  const std::uint32_t count = state_->options.push_constant_words;
+  if (word >= count) throw InternalError("spirv module: push constant out of range");
   if (state_->push_constants == 0) {
-    const spv::Id type = builder.makeStructType(
-        std::vector<spv::Id>(state_->options.push_constant_words, builder.makeUintType(64)), "PushConstants");
-    builder.addDecoration(type, spv::DecorationBlock);
-    for (std::uint32_t i = 0; i < state_->options.push_constant_words; ++i) {
-      builder.addMemberDecoration(type, i, spv::DecorationOffset, static_cast<int>(8 * i));
-    }
-    state_->push_constants = builder.createVariable(spv::NoPrecision, spv::StorageClassPushConstant, type);
-    state_->entry_point->addIdOperand(state_->push_constants);
+    const spv::Id type = assembler.type(spv::OpTypeStruct, Words(count, state_->type(Kind::i64)));
+    assembler.name(type, "PushConstants");
+    assembler.decorate(type, spv::DecorationBlock);
+    for (std::uint32_t i = 0; i < count; ++i) assembler.decorate_member(type, i, spv::DecorationOffset, {8 * i});
+    state_->push_constants = assembler.global(spv::StorageClassPushConstant, type);
   }
   const spv::Id pointer = state_->access_chain(spv::StorageClassPushConstant, Kind::i64, state_->push_constants,
                                                state_->constant(Kind::i32, word));
-  return {builder.createLoad(pointer, spv::NoPrecision), Kind::i64};
+  return {assembler.operation(spv::OpLoad, state_->type(Kind::i64), {pointer}), Kind::i64};
 }
 
 Value Module::workgroup_index(int axis) {
-  return {state_->builder.createCompositeExtract(state_->built_in(spv::BuiltInWorkgroupId, true),
-                                                 state_->type(Kind::i32), static_cast<unsigned>(axis)),
-          Kind::i32};
+  return state_->built_in(spv::BuiltInWorkgroupId, axis);
 }
 
 Value Module::workgroup_count(int axis) {
-  return {state_->builder.createCompositeExtract(state_->built_in(spv::BuiltInNumWorkgroups, true),
-                                                 state_->type(Kind::i32), static_cast<unsigned>(axis)),
-          Kind::i32};
+  return state_->built_in(spv::BuiltInNumWorkgroups, axis);
 }
 
 Value Module::local_index() {
@@ -238,47 +207,40 @@ Value Module::local_index() {
 }
 
 spv::Id Module::State::access_chain(spv::StorageClass storage, Kind element, spv::Id base, spv::Id index) {
-  // Builder::createAccessChain takes its type from hidden state; this one is told.
-  const spv::Id pointer_type = builder.makePointer(storage, type(element));
-  return builder.createOp(spv::OpAccessChain, pointer_type, std::vector<spv::Id>{base, index});
+  return assembler.operation(spv::OpAccessChain, assembler.pointer(storage, type(element)), {base, index});
 }
 
 spv::Id Module::State::pointer(Kind kind, Value address) {
   if (address.kind != Kind::i64) throw InternalError("spirv module: an address is an i64");
   if (kind == Kind::boolean) throw InternalError("spirv module: a boolean has no place in memory");
-  if (kind == Kind::i8) builder.addCapability(spv::CapabilityStorageBuffer8BitAccess);
-  if (kind == Kind::i16) builder.addCapability(spv::CapabilityStorageBuffer16BitAccess);
-  const spv::Id pointer_type = builder.makePointer(spv::StorageClassPhysicalStorageBufferEXT, type(kind));
-  return builder.createUnaryOp(spv::OpConvertUToPtr, pointer_type, address.id);
+  if (kind == Kind::i8) assembler.capability(spv::CapabilityStorageBuffer8BitAccess);
+  if (kind == Kind::i16) assembler.capability(spv::CapabilityStorageBuffer16BitAccess);
+  const spv::Id pointer_type = assembler.pointer(spv::StorageClassPhysicalStorageBuffer, type(kind));
+  return assembler.operation(spv::OpConvertUToPtr, pointer_type, {address.id});
 }
 
 Value Module::load(Kind kind, Value address, Sharing sharing) {
-  const spv::Id pointer = state_->pointer(kind, address);
-  return {state_->builder.createLoad(pointer, spv::NoPrecision, access(sharing), spv::ScopeMax,
-                                     static_cast<unsigned>(kind_bytes(kind))),
-          kind};
+  const Words operands = joined({state_->pointer(kind, address)}, aligned_access(kind, sharing));
+  return {state_->assembler.operation(spv::OpLoad, state_->type(kind), operands), kind};
 }
 
 void Module::store(Value value, Value address, Sharing sharing) {
   const spv::Id pointer = state_->pointer(value.kind, address);
-  state_->builder.createStore(value.id, pointer, access(sharing), spv::ScopeMax,
-                              static_cast<unsigned>(kind_bytes(value.kind)));
+  state_->assembler.effect(spv::OpStore, joined({pointer, value.id}, aligned_access(value.kind, sharing)));
 }
 
 void Module::atomic_add(Value address, Value value) {
   state_->expect(value.kind == Kind::i32, "atomic_add", address, value);
   const spv::Id pointer = state_->pointer(Kind::i32, address);
-  const spv::Id scope = state_->constant(Kind::i32, spv::ScopeQueueFamilyKHR);
+  const spv::Id scope = state_->constant(Kind::i32, spv::ScopeQueueFamily);
   const spv::Id relaxed = state_->constant(Kind::i32, spv::MemorySemanticsMaskNone);
-  state_->builder.createOp(spv::OpAtomicIAdd, state_->type(Kind::i32),
-                           std::vector<spv::Id>{pointer, scope, relaxed, value.id});
+  state_->assembler.operation(spv::OpAtomicIAdd, state_->type(Kind::i32), {pointer, scope, relaxed, value.id});
 }
 
 Variable Module::variable(Kind kind, std::string_view name) {
-  const std::string text(name);
-  return {state_->builder.createVariable(spv::NoPrecision, spv::StorageClassFunction, state_->type(kind),
-                                         text.empty() ? nullptr : text.c_str()),
-          kind};
+  const spv::Id id = state_->assembler.variable(state_->type(kind));
+  state_->assembler.name(id, name);
+  return {id, kind};
 }
 
 Variable Module::variable(Value initial, std::string_view name) {
@@ -288,7 +250,7 @@ Variable Module::variable(Value initial, std::string_view name) {
 }
 
 Value Module::read(Variable variable) {
-  return {state_->builder.createLoad(variable.id, spv::NoPrecision), variable.kind};
+  return {state_->assembler.operation(spv::OpLoad, state_->type(variable.kind), {variable.id}), variable.kind};
 }
 
 void Module::write(Variable variable, Value value) {
@@ -296,21 +258,20 @@ void Module::write(Variable variable, Value value) {
     throw InternalError(
         fmt::format("spirv module: a variable of {} cannot hold {}", name(variable.kind), name(value.kind)));
   }
-  state_->builder.createStore(value.id, variable.id);
+  state_->assembler.effect(spv::OpStore, {variable.id, value.id});
+}
+
+spv::Id Module::State::array_type(Kind kind, std::int64_t length) {
+  return assembler.type(spv::OpTypeArray, {type(kind), constant(Kind::i32, static_cast<std::uint64_t>(length))});
 }
 
 LocalArray Module::private_array(Kind kind, std::int64_t length) {
-  const spv::Id type = state_->builder.makeArrayType(
-      state_->type(kind), state_->constant(Kind::i32, static_cast<std::uint64_t>(length)), 0);
-  return {state_->builder.createVariable(spv::NoPrecision, spv::StorageClassFunction, type), kind, length, false};
+  return {state_->assembler.variable(state_->array_type(kind, length)), kind, length, false};
 }
 
 LocalArray Module::shared_array(Kind kind, std::int64_t length) {
-  const spv::Id type = state_->builder.makeArrayType(
-      state_->type(kind), state_->constant(Kind::i32, static_cast<std::uint64_t>(length)), 0);
-  const spv::Id id = state_->builder.createVariable(spv::NoPrecision, spv::StorageClassWorkgroup, type);
-  state_->entry_point->addIdOperand(id);
-  return {id, kind, length, true};
+  const spv::Id type = state_->array_type(kind, length);
+  return {state_->assembler.global(spv::StorageClassWorkgroup, type), kind, length, true};
 }
 
 spv::Id Module::State::element(const LocalArray& array, Value index) {
@@ -320,50 +281,73 @@ spv::Id Module::State::element(const LocalArray& array, Value index) {
 }
 
 Value Module::read(const LocalArray& array, Value index) {
-  return {state_->builder.createLoad(state_->element(array, index), spv::NoPrecision,
-                                     array.shared ? nonprivate : spv::MemoryAccessMaskNone),
-          array.kind};
+  const Words operands = joined({state_->element(array, index)}, shared_access(array.shared));
+  return {state_->assembler.operation(spv::OpLoad, state_->type(array.kind), operands), array.kind};
 }
 
 void Module::write(const LocalArray& array, Value index, Value value) {
   if (array.kind != value.kind) throw InternalError("spirv module: an array's element has another kind");
-  state_->builder.createStore(value.id, state_->element(array, index),
-                              array.shared ? nonprivate : spv::MemoryAccessMaskNone);
+  const spv::Id pointer = state_->element(array, index);
+  state_->assembler.effect(spv::OpStore, joined({pointer, value.id}, shared_access(array.shared)));
+}
+
+void Module::State::branch(spv::Id block) {
+  assembler.effect(spv::OpBranch, {block});
+}
+
+void Module::State::branch(Value condition, spv::Id yes, spv::Id no) {
+  assembler.effect(spv::OpBranchConditional, {condition.id, yes, no});
 }
 
 void Module::if_then(Value condition, const Emit& then) {
   state_->expect(condition.kind == Kind::boolean, "if", condition, condition);
-  spv::Builder::If block(condition.id, spv::SelectionControlMaskNone, state_->builder);
+  Assembler& assembler = state_->assembler;
+  const spv::Id yes = assembler.new_id();
+  const spv::Id merge = assembler.new_id();
+  assembler.effect(spv::OpSelectionMerge, {merge, spv::SelectionControlMaskNone});
+  state_->branch(condition, yes, merge);
+  assembler.label(yes);
   then();
-  block.makeEndIf();
+  state_->branch(merge);
+  assembler.label(merge);
 }
 
 void Module::if_then_else(Value condition, const Emit& then, const Emit& otherwise) {
   state_->expect(condition.kind == Kind::boolean, "if", condition, condition);
-  spv::Builder::If block(condition.id, spv::SelectionControlMaskNone, state_->builder);
+  Assembler& assembler = state_->assembler;
+  const spv::Id yes = assembler.new_id();
+  const spv::Id no = assembler.new_id();
+  const spv::Id merge = assembler.new_id();
+  assembler.effect(spv::OpSelectionMerge, {merge, spv::SelectionControlMaskNone});
+  state_->branch(condition, yes, no);
+  assembler.label(yes);
   then();
-  block.makeBeginElse();
+  state_->branch(merge);
+  assembler.label(no);
   otherwise();
-  block.makeEndIf();
+  state_->branch(merge);
+  assembler.label(merge);
 }
 
 void Module::State::loop(const std::function<Value()>& condition, const Emit& body, const Emit& advance) {
-  auto& blocks = builder.makeNewLoop();
-  builder.createBranch(&blocks.head);
-  builder.setBuildPoint(&blocks.head);
-  builder.createLoopMerge(&blocks.merge, &blocks.continue_target, spv::LoopControlMaskNone, {});
-  spv::Block& test = builder.makeNewBlock();
-  builder.createBranch(&test);
-  builder.setBuildPoint(&test);
-  builder.createConditionalBranch(condition().id, &blocks.body, &blocks.merge);
-  builder.setBuildPoint(&blocks.body);
+  const spv::Id head = assembler.new_id();
+  const spv::Id test = assembler.new_id();
+  const spv::Id step = assembler.new_id();
+  const spv::Id next = assembler.new_id();
+  const spv::Id merge = assembler.new_id();
+  branch(head);
+  assembler.label(head);
+  assembler.effect(spv::OpLoopMerge, {merge, next, spv::LoopControlMaskNone});
+  branch(test);
+  assembler.label(test);
+  branch(condition(), step, merge);
+  assembler.label(step);
   body();
-  builder.createBranch(&blocks.continue_target);
-  builder.setBuildPoint(&blocks.continue_target);
+  branch(next);
+  assembler.label(next);
   advance();
-  builder.createBranch(&blocks.head);
-  builder.setBuildPoint(&blocks.merge);
-  builder.closeLoop();
+  branch(head);
+  assembler.label(merge);
 }
 
 void Module::loop_while(const std::function<Value()>& condition, const Emit& body) {
@@ -378,50 +362,48 @@ void Module::loop_range(Value begin, Value end, Value step, const std::function<
 }
 
 void Module::barrier(BarrierScope scope) {
-  const auto spirv_scope = scope == BarrierScope::workgroup ? spv::ScopeWorkgroup : spv::ScopeSubgroup;
-  const auto semantics = static_cast<spv::MemorySemanticsMask>(
-      spv::MemorySemanticsAcquireReleaseMask | spv::MemorySemanticsUniformMemoryMask |
-      spv::MemorySemanticsWorkgroupMemoryMask | spv::MemorySemanticsMakeAvailableKHRMask |
-      spv::MemorySemanticsMakeVisibleKHRMask);
-  state_->builder.createControlBarrier(spirv_scope, spirv_scope, semantics);
+  const spv::Scope reach = scope == BarrierScope::workgroup ? spv::ScopeWorkgroup : spv::ScopeSubgroup;
+  const std::uint32_t semantics = spv::MemorySemanticsAcquireReleaseMask | spv::MemorySemanticsUniformMemoryMask |
+                                  spv::MemorySemanticsWorkgroupMemoryMask | spv::MemorySemanticsMakeAvailableMask |
+                                  spv::MemorySemanticsMakeVisibleMask;
+  const spv::Id whom = state_->constant(Kind::i32, reach);
+  const spv::Id what = state_->constant(Kind::i32, semantics);
+  state_->assembler.effect(spv::OpControlBarrier, {whom, whom, what});
 }
 
 Value Module::any_in_subgroup(Value condition) {
   state_->expect(condition.kind == Kind::boolean, "any_in_subgroup", condition, condition);
-  state_->builder.addCapability(spv::CapabilityGroupNonUniformVote);
-  const std::vector<spv::Id> operands{state_->constant(Kind::i32, spv::ScopeSubgroup), condition.id};
-  return {state_->builder.createOp(spv::OpGroupNonUniformAny, state_->type(Kind::boolean), operands), Kind::boolean};
+  state_->assembler.capability(spv::CapabilityGroupNonUniform);
+  state_->assembler.capability(spv::CapabilityGroupNonUniformVote);
+  const Words operands = {state_->constant(Kind::i32, spv::ScopeSubgroup), condition.id};
+  return {state_->assembler.operation(spv::OpGroupNonUniformAny, state_->type(Kind::boolean), operands), Kind::boolean};
 }
 
 Function Module::function(std::string_view name, std::vector<Kind> parameters, Kind result,
                           const std::function<Value(std::span<const Value>)>& body) {
-  auto& builder = state_->builder;
-  spv::Block* const outer = builder.getBuildPoint();
-  std::vector<spv::Id> parameter_types;
-  for (const Kind kind : parameters) parameter_types.push_back(state_->type(kind));
-  spv::Block* entry = nullptr;
-  spv::Function* const made =
-      function_entry(builder, state_->type(result), std::string(name).c_str(), parameter_types, &entry);
+  Assembler& assembler = state_->assembler;
+  std::vector<spv::Id> types;
+  for (const Kind kind : parameters) types.push_back(state_->type(kind));
+  const spv::Id id = assembler.new_id();
+  assembler.name(id, name);
+  const std::vector<spv::Id> ids = assembler.begin_function(id, state_->type(result), types);
   std::vector<Value> arguments;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    arguments.push_back({made->getParamId(static_cast<int>(i)), parameters[i]});
-  }
+  for (std::size_t i = 0; i < parameters.size(); ++i) arguments.push_back({ids[i], parameters[i]});
   const Value value = body(arguments);
   state_->expect(value.kind == result, "a function's result", value, {0, result});
-  builder.makeReturn(true, value.id);
-  builder.setBuildPoint(outer);
-  state_->functions.emplace(made->getId(), made);
-  return {made->getId(), std::move(parameters), result};
+  assembler.effect(spv::OpReturnValue, {value.id});
+  assembler.end_function();
+  return {id, std::move(parameters), result};
 }
 
 Value Module::call(const Function& function, std::span<const Value> arguments) {
   if (arguments.size() != function.parameters.size()) throw InternalError("spirv module: wrong number of arguments");
-  std::vector<spv::Id> ids;
+  Words operands = {function.id};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     state_->expect(arguments[i].kind == function.parameters[i], "a call", arguments[i], {0, function.parameters[i]});
-    ids.push_back(arguments[i].id);
+    operands.push_back(arguments[i].id);
   }
-  return {state_->builder.createFunctionCall(state_->functions.at(function.id), ids), function.result};
+  return {state_->assembler.operation(spv::OpFunctionCall, state_->type(function.result), operands), function.result};
 }
 
 }  // namespace jaxc::spirv

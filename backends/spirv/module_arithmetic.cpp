@@ -85,19 +85,21 @@ std::optional<Value> Module::State::narrow(Value value) {
 }
 
 Value Module::State::unary(spv::Op operation, Kind result, Value operand) {
-  return {builder.createUnaryOp(operation, type(result), operand.id), result};
+  return {assembler.operation(operation, type(result), {operand.id}), result};
 }
 
 Value Module::State::binary(spv::Op operation, Kind result, Value left, Value right) {
-  return {builder.createBinOp(operation, type(result), left.id, right.id), result};
+  return {assembler.operation(operation, type(result), {left.id, right.id}), result};
 }
 
-Value Module::State::extended(GLSLstd450 operation, Kind result, const std::vector<spv::Id>& operands) {
-  return {builder.createBuiltinCall(type(result), instructions, operation, operands), result};
+Value Module::State::extended(GLSLstd450 operation, Kind result, const Words& operands) {
+  Words words = {instructions, static_cast<std::uint32_t>(operation)};
+  words.insert(words.end(), operands.begin(), operands.end());
+  return {assembler.operation(spv::OpExtInst, type(result), words), result};
 }
 
 Value Module::State::exact(Value value) {
-  builder.addDecoration(value.id, spv::DecorationNoContraction);
+  assembler.decorate(value.id, spv::DecorationNoContraction);
   return value;
 }
 
@@ -207,7 +209,7 @@ Value Module::negate(Value operand) {
 Value Module::select(Value condition, Value yes, Value no) {
   state_->expect(condition.kind == Kind::boolean && yes.kind == no.kind, "select", yes, no);
   if (const auto constant = constant_of(condition)) return *constant != 0 ? yes : no;
-  return {state_->builder.createTriOp(spv::OpSelect, state_->type(yes.kind), condition.id, yes.id, no.id), yes.kind};
+  return {state_->assembler.operation(spv::OpSelect, state_->type(yes.kind), {condition.id, yes.id, no.id}), yes.kind};
 }
 
 Value Module::fused_multiply_add(Value a, Value b, Value c) {
