@@ -51,7 +51,7 @@ bool is_dense(const Program& program, const Plan& plan, ArrayId array) {
   if (storage == Storage::stack || storage == Storage::registers || storage == Storage::shared) return false;
   Layout rows;
   if (const std::int64_t count = element_count(program.arrays[array].shape); count != 1) rows = {{count}, {1}};
-  return placement.loop_strides.empty() && layout(program.arrays[array].shape, placement.strides) == rows;
+  return layout(program.arrays[array].shape, placement.strides) == rows;
 }
 
 bool is_view(const Program& program, const Plan& plan, ArrayId slice, ArrayId whole, int axis, NodeId loop) {

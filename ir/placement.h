@@ -20,7 +20,7 @@ Layout layout(const Shape& shape, const std::vector<std::int64_t>& strides);
 /// Whether the row-major elements of two arrays of one element type lie in the same places.
 bool same_place(const Program& program, const Plan& plan, ArrayId left, ArrayId right);
 
-/// Whether an array's elements lie row-major without gaps, in memory that does not move with a loop.
+/// Whether an array's elements lie row-major without gaps in memory that has an address, which may move with a loop.
 bool is_dense(const Program& program, const Plan& plan, ArrayId array);
 
 /// Whether `slice` lies where `whole` has its slice along `axis` at the loop's position.

@@ -119,7 +119,7 @@ struct NestPlan {
   std::vector<int> order;              ///< the nest's axes, outermost first
   std::vector<AxisSchedule> axes;      ///< by axis number
   std::optional<Split> split;          ///< CPU
-  std::optional<ProductPlan> product;  ///< CPU, outside loops: the library's path, in place of all the above
+  std::optional<ProductPlan> product;  ///< CPU: the library's path, in place of all the above
 };
 
 enum class LoopPath : std::uint8_t { fused, registers, workgroup };

@@ -112,7 +112,7 @@ class PlanVerifier {
   }
 
   void product(const ProductPlan& product, const Node& node) const {
-    require(loops_.empty(), node, "a library stands in for products outside loops");
+    require(!in_lanes() && !in_shared_steps(), node, "a library multiplies for one step at a time");
     require(product.workspace >= 0 && product.workspace % 64 == 0 && product.runs >= 1 &&
                 (product.runs == 1 || product.bytes % 64 == 0) &&
                 product.workspace + product.runs * product.bytes <= plan_.scratch_bytes,
@@ -197,6 +197,11 @@ class PlanVerifier {
   bool in_lanes() const {
     return std::any_of(loops_.begin(), loops_.end(),
                        [&](const Node* loop) { return !plan_.loops.at(loop->id).lane_extents.empty(); });
+  }
+
+  bool in_shared_steps() const {
+    return std::any_of(loops_.begin(), loops_.end(),
+                       [&](const Node* loop) { return plan_.loops.at(loop->id).lane_threads; });
   }
 
   void loop(const Loop& loop, const Node& node) {

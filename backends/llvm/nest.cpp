@@ -45,6 +45,10 @@ void NestEmitter::emit() {
       arrays_.registers(output.result).assign(static_cast<std::size_t>(arrays_.register_count(output.result)), Piece{});
   for (const ir::Axis& axis : nest_.axes)
     if (axis.extent == 0 && axis.kind != ir::AxisKind::reduced) return;
+  // Windows at borders choose the address of each element, all of which selection computes before the first is read.
+  const auto is_guarded = [](const ir::ScalarOp& op) { return op.opcode == ir::Opcode::read && !op.arguments.empty(); };
+  if (nest_.reduction && std::any_of(nest_.body.ops.begin(), nest_.body.ops.end(), is_guarded))
+    code_.module.getOrInsertNamedMetadata(scheduled);
   level(0);
   arrays_.combine_scatters();
 }

@@ -1,5 +1,6 @@
 // Lowering of dot_general: products folded by addition over the contracted axes.
 #include <algorithm>
+#include <array>
 
 #include "compiler/lower/rules.h"
 #include "ir/prims/parameters.h"
@@ -39,6 +40,13 @@ void dot_general(Lowering& lowering, const Equation& equation) {
       if (!holds(batch, k) && !holds(contracting, k)) indices[k] = at(axes[free++]);
     return indices;
   };
+  const std::int64_t multiplications = element_count(type.shape) * element_count(reduced);
+  const std::array factors = {lowering.widened_factor(equation.inputs[0], multiplications),
+                              lowering.widened_factor(equation.inputs[1], multiplications)};
+  const auto value_of = [&](RegionBuilder& builder, std::size_t operand, std::vector<Index> indices) -> ScalarValue {
+    if (factors[operand]) return {lowering.read(builder, *factors[operand], std::move(indices))};
+    return lowering.element_value(builder, equation.inputs[operand], std::move(indices));
+  };
   const ir::ArrayId sum = lowering.reduce(
       storage_shape(type), reduced, dtype == DType::boolean ? Opcode::bit_or : Opcode::add, dtype,
       [&](RegionBuilder& builder, std::span<const OpId> axes, std::span<const OpId> folded) {
@@ -47,8 +55,8 @@ void dot_general(Lowering& lowering, const Equation& equation) {
             indices_of(left.shape.size(), numbers.left_batch, numbers.left_contracting, axes, folded, free);
         auto right_indices =
             indices_of(right.shape.size(), numbers.right_batch, numbers.right_contracting, axes, folded, free);
-        const ScalarValue a = lowering.element_value(builder, equation.inputs[0], std::move(left_indices));
-        const ScalarValue b = lowering.element_value(builder, equation.inputs[1], std::move(right_indices));
+        const ScalarValue a = value_of(builder, 0, std::move(left_indices));
+        const ScalarValue b = value_of(builder, 1, std::move(right_indices));
         const auto times = [&](OpId x, OpId y) {
           return builder.binary(Opcode::mul, builder.convert(dtype, x), builder.convert(dtype, y));
         };

@@ -54,6 +54,16 @@ ir::ArrayId Lowering::widened(const ir::Atom& atom) {
              [&](RegionBuilder& builder, std::span<const OpId> values) { return widen(builder, dtype, values[0]); });
 }
 
+std::optional<ir::ArrayId> Lowering::widened_factor(const ir::Atom& atom, std::int64_t multiplications) {
+  constexpr std::int64_t fewest_uses = 32;
+  const Type& type = this->type(atom);
+  const bool is_wide = !is_floating(type.dtype) || compute_dtype(type.dtype) == type.dtype;
+  if (is_wide || !options_.for_caches || multiplications < fewest_uses ||
+      multiplications / fewest_uses < element_count(type.shape))
+    return std::nullopt;
+  return widened(atom);
+}
+
 ScalarValue Lowering::element_value(RegionBuilder& builder, const ir::Atom& atom, std::vector<Index> indices) {
   const DType dtype = type(atom).dtype;
   if (!is_complex(dtype) && dtype != DType::key)

@@ -133,6 +133,9 @@ class Lowering {
   ir::ArrayId rounded(DType dtype, ir::ArrayId array);
   /// An operand as an array of compute_dtype.
   ir::ArrayId widened(const ir::Atom& atom);
+  /// An operand of so many multiplications as an array of compute_dtype, where that is wider and each element takes
+  /// part in many of them; nothing for others, which are widened where they are multiplied.
+  std::optional<ir::ArrayId> widened_factor(const ir::Atom& atom, std::int64_t multiplications);
   /// A scalar of storage_dtype as compute_dtype, and back.
   ir::OpId widen(ir::RegionBuilder& builder, DType dtype, ir::OpId value);
   ir::OpId round(ir::RegionBuilder& builder, DType dtype, ir::OpId value);

@@ -56,7 +56,10 @@ class Reach {
     if (!guard_) return lowering.element(builder_, operand, std::move(indices));
     if (std::holds_alternative<ir::Literal>(operand))
       return builder_.select(*guard_, lowering.element(builder_, operand, std::move(indices)), fallback);
-    const ArrayId array = lowering.array(operand);
+    return read(lowering, lowering.array(operand), std::move(indices), fallback);
+  }
+  OpId read(Lowering& lowering, ArrayId array, std::vector<Index> indices, OpId fallback) {
+    if (!guard_) return lowering.read(builder_, array, std::move(indices));
     return builder_.read(lowering.dtype(array), array, std::move(indices), *guard_, fallback);
   }
   /// The parts of the operand's element, zeros where it is not reached.
@@ -288,6 +291,9 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
                         for (const OpId part : axes.subspan(rank + 1)) indices.push_back(at(part));
                         return indices;
                       }};
+  const std::int64_t multiplications = element_count(type.shape) * element_count(reduced);
+  const std::optional<ArrayId> image = lowering.widened_factor(equation.inputs[0], multiplications);
+  const std::optional<ArrayId> weights = lowering.widened_factor(equation.inputs[1], multiplications);
   const auto product = [&](RegionBuilder& builder, Axes axes, Axes folded) {
     Reach reach(builder);
     std::vector<Index> from(rank);
@@ -304,12 +310,14 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
       from[axis_of(config.operand_axes, k + 2)] = reach.index(slides[k], place, folded[k + 1]);
       weight[axis_of(config.kernel_axes, k + 2)] = at(folded[k + 1]);
     }
-    const OpId zero = builder.constant({storage_dtype(operand.dtype), 0});
+    const OpId zero = builder.constant({image ? lowering.dtype(*image) : storage_dtype(operand.dtype), 0});
     const auto left = [&](std::vector<Index> indices) {
+      if (image) return builder.convert(dtype, reach.read(lowering, *image, std::move(indices), zero));
       const OpId element = reach.read(lowering, equation.inputs[0], std::move(indices), zero);
       return builder.convert(dtype, lowering.widen(builder, operand.dtype, element));
     };
-    const ScalarValue right = lowering.element_value(builder, equation.inputs[1], std::move(weight));
+    const ScalarValue right = weights ? ScalarValue{lowering.read(builder, *weights, std::move(weight))}
+                                      : lowering.element_value(builder, equation.inputs[1], std::move(weight));
     const auto times = [&](OpId x, OpId y) { return builder.binary(Opcode::mul, x, builder.convert(dtype, y)); };
     if (!is_complex(type.dtype)) return times(left(std::move(from)), right.real);
     from.push_back(fixed(0));

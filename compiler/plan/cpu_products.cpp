@@ -20,10 +20,17 @@ constexpr std::int64_t most_generated = std::int64_t{1} << 24;
 constexpr std::int64_t shortest_axis = 48;
 constexpr std::int64_t fewest_columns = 16;
 constexpr std::int64_t most_few_columns = 24;
-// Generated code finds no rows to load side by side in windows, in axes out of order, and where the right operand's
-// columns lie apart: beyond these, packing pays.
+// Generated code gathers axes out of order, images with zeros between their elements, and the right operand's columns
+// where they lie apart, and looks at every border of windows: beyond these, packing pays. One vector of columns that
+// lie side by side is loaded as fast without.
 constexpr std::int64_t most_scattered = std::int64_t{1} << 13;
 constexpr std::int64_t shortest_scattered = 8;
+constexpr std::int64_t most_columns_of_a_vector = 16;
+constexpr std::int64_t fewest_rows_of_a_step = 32;
+// Few rows by a right operand that leaves the caches: generated code reads it in pieces that are too short.
+constexpr std::int64_t most_thin_rows = 8;
+constexpr std::int64_t fewest_thin_columns = 1024;
+constexpr std::int64_t most_cached = std::int64_t{1} << 22;  // elements
 // Up to this, one thread multiplies an item of a batch, and as many items are multiplied at one time.
 constexpr std::int64_t most_alone = std::int64_t{1} << 24;
 constexpr std::int64_t most_runs = 16;
@@ -50,11 +57,17 @@ bool is_plain(const Piece& piece) {
   return piece.bounds.empty() && piece.folded.size() == 1 && piece.columns.back().right == 1;
 }
 
-bool pays(const Piece& piece) {
+bool pays(const Piece& piece, bool is_dilated, ProductPlace place) {
   const Extents extents(piece);
+  if (place == ProductPlace::independent_step && !extents.is_above(most_alone)) return false;
   const auto& [m, n, k] = extents;
   const bool is_wide = n >= shortest_axis || (n >= fewest_columns && n <= most_few_columns);
+  if (is_plain(piece) && m <= most_thin_rows && n >= fewest_thin_columns && k > 0 && n > most_cached / k) return true;
   if (is_plain(piece)) return is_wide && std::min(m, k) >= shortest_axis && extents.is_above(most_generated);
+  if (!is_dilated && piece.columns.back().right == 1 && n <= most_columns_of_a_vector) return false;
+  // Each step packs the matrix again.
+  const bool is_matrix = piece.bounds.empty() && piece.folded.size() == 1;
+  if (is_matrix && place != ProductPlace::outside && m < fewest_rows_of_a_step) return false;
   return std::min({2 * m, n, k}) >= shortest_scattered && extents.is_above(most_scattered);
 }
 
@@ -68,9 +81,11 @@ std::int64_t product_workspace(std::int64_t rows, std::int64_t columns, std::int
   return std::min((shorter * folded + longer * depth) * bytes, most_packed);
 }
 
-std::optional<ir::ProductPlan> library_product(const ir::Program& program, const ir::Nest& nest) {
+std::optional<ir::ProductPlan> library_product(const ir::Program& program, const ir::Nest& nest, ProductPlace place) {
   std::optional<ProductPlan> plan = contraction(program, nest);
-  if (!plan || std::none_of(plan->pieces.begin(), plan->pieces.end(), pays)) return std::nullopt;
+  if (!plan || std::none_of(plan->pieces.begin(), plan->pieces.end(),
+                            [&](const Piece& piece) { return pays(piece, plan->pieces.size() > 1, place); }))
+    return std::nullopt;
   plan->runs = most_runs;
   for (const Piece& piece : plan->pieces) {
     const Extents extents(piece);

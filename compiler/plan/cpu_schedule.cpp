@@ -101,9 +101,14 @@ class Scheduler {
     const std::int64_t limit = depth > 0 ? options_.unrolled_operations : unrolled_once;
     if (code_so_far < options_.loop_operations) code = unroll_nest(nest, nest_plan, limit, complete);
     mark_indexed(nest, nest_plan, complete);
-    if (depth == 0 && libraries_) nest_plan.product = library_product(program_, nest);
+    if (libraries_ && current_lanes_ == 0) nest_plan.product = library_product(program_, nest, product_place(depth));
     plan_.nests[id] = std::move(nest_plan);
     return code;
+  }
+
+  ProductPlace product_place(int depth) const {
+    if (depth == 0) return ProductPlace::outside;
+    return in_independent_steps_ ? ProductPlace::independent_step : ProductPlace::step;
   }
 
   // Lane axes are the lanes; the others are serial, reduced ones last.
@@ -145,11 +150,13 @@ class Scheduler {
       }
     }
     positions_.insert(loop.position);
+    const bool has_independent_steps =
+        outermost && loop.carries.empty() && !loop.condition && plan_.loops[id].lane_extents.empty();
+    if (has_independent_steps) result_.independent_steps.insert(id);
+    if (outermost) in_independent_steps_ = has_independent_steps;
     std::int64_t code = schedule(loop.body, depth + 1);
     if (loop.condition) code += schedule(*loop.condition, depth + 1);
     if (in_lanes) current_lanes_ = 0;
-    if (outermost && loop.carries.empty() && !loop.condition && plan_.loops[id].lane_extents.empty())
-      result_.independent_steps.insert(id);
     const bool counted = !loop.condition && loop.trip_count <= unrolled_steps;
     const std::int64_t limit = current_lanes_ == 0 ? unrolled_loop_operations : unrolled_lane_operations;
     const std::vector<ArrayId> indexed = std::exchange(indexed_by_position_[loop.position], {});
@@ -215,6 +222,7 @@ class Scheduler {
   /// Arrays with an index that is known where the loop at this position becomes straight-line code.
   std::map<ArrayId, std::vector<ArrayId>> indexed_by_position_;
   std::uint32_t current_lanes_ = 0;
+  bool in_independent_steps_ = false;  ///< of the outermost loop at hand
 };
 
 }  // namespace

@@ -94,6 +94,7 @@ class Sharer {
     const auto& loop = std::get<Loop>(node.kind);
     bool apart = true;
     std::int64_t operations = 0;
+    bool multiplies = false;  // by a library, whose memory one step at a time uses
     const auto own = [&](ArrayId array) {
       const auto& strides = plan_.placements[array].loop_strides;
       apart = apart && (is_private(array) || std::any_of(strides.begin(), strides.end(), [&](const auto& stride) {
@@ -105,10 +106,12 @@ class Sharer {
       for (ArrayId array : ir::arrays_assigned(inner)) own(array);
       if (const auto* nested = std::get_if<Loop>(&inner.kind))
         for (const ArrayId argument : ir::loop_arguments(*nested)) own(argument);
-      if (const auto* nest = std::get_if<Nest>(&inner.kind))
+      if (const auto* nest = std::get_if<Nest>(&inner.kind)) {
+        multiplies = multiplies || plan_.nests[inner.id].product;
         operations = std::min(operations + nest_operations(*nest, plan_.nests[inner.id]), most_operations);
+      }
     });
-    if (!apart) return;
+    if (!apart || multiplies) return;
     LoopPlan& loop_plan = plan_.loops[node.id];
     loop_plan.lane_run = lane_run(loop.trip_count, operations);
     loop_plan.lane_threads = loop_plan.lane_run > 0;

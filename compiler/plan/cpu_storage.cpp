@@ -191,11 +191,16 @@ class StoragePlanner {
 
   // What a library reads and writes has an address, however small it is.
   void mark_library_arrays(const StorageClasses& classes, std::vector<bool>& marked) const {
+    const auto mark = [&](ArrayId array) { marked[classes.class_of[array]] = true; };
     ir::visit_nodes(program_.body, [&](const Node& node) {
+      if (const auto nest = plan_.nests.find(node.id); nest != plan_.nests.end() && nest->second.product)
+        for (const ArrayId array :
+             {nest->second.product->left, nest->second.product->right, nest->second.product->result})
+          mark(array);
       if (!plan_.routines.contains(node.id)) return;
       const auto& routine = std::get<Routine>(node.kind);
       for (const std::vector<ArrayId>* arrays : {&routine.inputs, &routine.outputs})
-        for (const ArrayId array : *arrays) marked[classes.class_of[array]] = true;
+        std::for_each(arrays->begin(), arrays->end(), mark);
     });
   }
 

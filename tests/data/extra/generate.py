@@ -457,8 +457,52 @@ def packed_products():
         case(f"contraction_{name}", partial(jnp.einsum, indices), normal(*left), normal(*right), rtol=2e-5)
 
 
+def packed_products_of_steps():
+    """Convolutions in loops, of 16-bit floats, and few rows by a matrix that leaves the caches."""
+    draw = np.random.default_rng(97)
+
+    def normal(*shape, scale=1.0, dtype=np.float32):
+        return jnp.asarray(scale * draw.standard_normal(shape), dtype)
+
+    def layer(stride, padding="SAME", dilation=1):
+        return lambda x, w: lax.conv_general_dilated(x, w, (stride, stride), padding, (dilation, dilation),
+                                                     dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    def train(w, images, targets):
+        def step(w, pair):
+            loss, gradient = jax.value_and_grad(lambda w: jnp.mean((layer(2)(pair[0], w) - pair[1]) ** 2))(w)
+            return w - 0.1 * gradient, (loss, layer(2)(pair[0], w)[0])
+
+        return lax.scan(step, w, (images, targets))
+
+    def rows_by_matrix(x):
+        matrix = jnp.sin(jnp.arange(2100 * 2003, dtype=np.float32).reshape(2100, 2003) * 0.25)
+        return x[0] @ matrix, x @ matrix
+
+    half, brain = np.float16, jnp.bfloat16
+    case("convolution_in_scan", lambda x, w: lax.scan(lambda x, _: (jnp.tanh(layer(1)(x, w)), None), x, None, 4)[0],
+         normal(1, 11, 13, 20), normal(3, 3, 20, 20, scale=0.05), rtol=2e-5)
+    case("convolution_trained_in_scan", train, normal(3, 3, 5, 18, scale=0.1), normal(3, 2, 10, 9, 5),
+         normal(3, 2, 5, 5, 18), rtol=2e-5)
+    case("convolution_of_each_image", lambda x, w: lax.map(lambda x: jnp.maximum(layer(1)(x[None], w)[0], 0), x),
+         normal(4, 9, 10, 20), normal(3, 3, 20, 24, scale=0.1), rtol=2e-5)
+    case("convolution_of_each_large_image", lambda x, w: lax.map(
+        lambda x: layer(1)(jnp.sin(x * (jnp.arange(48 * 48 * 24) % 97)).reshape(1, 48, 48, 24), w).max((0, 1, 2)), x),
+         normal(3), normal(3, 3, 24, 40, scale=0.1), rtol=2e-5)
+    case("convolution_bfloat16", lambda x, w, v: layer(1)(jnp.maximum(layer(1)(x, w), 0), v),
+         normal(1, 12, 10, 6, dtype=brain), normal(3, 3, 6, 20, dtype=brain), normal(3, 3, 20, 17, dtype=brain),
+         rtol=2e-2)
+    case("convolution_float16", layer(1, ((2, 1), (1, 2)), 2), normal(1, 7, 6, 5, scale=0.3, dtype=half),
+         normal(3, 3, 5, 20, scale=0.3, dtype=half), rtol=4e-3)
+    case("contraction_bfloat16", lambda x, w: (
+        jnp.einsum("ik,jk->ij", x, w), jnp.dot(x, w.T, preferred_element_type=np.float32), x[0] @ w.T),
+        normal(40, 50, dtype=brain), normal(60, 50, dtype=brain), rtol=2e-2)
+    case("few_rows_by_a_large_matrix", rows_by_matrix, normal(3, 2100), rtol=1e-4)
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
                   row_loops, joining, narrow_routines, prefixes, shared_models,
-                  scaled_matrices, real_spectra, keys_and_bits, packed_products):
+                  scaled_matrices, real_spectra, keys_and_bits, packed_products,
+                  packed_products_of_steps):
         write()

@@ -7,6 +7,7 @@
 #include "backends/llvm/runtime/dense/product_direct.h"
 #include "backends/llvm/runtime/dense/product_pack.h"
 #include "backends/llvm/runtime/dense/product_result.h"
+#include "backends/llvm/runtime/dense/product_thin.h"
 
 namespace jaxc::cpu::JAXC_DENSE_TARGET {
 
@@ -17,6 +18,8 @@ constexpr std::int64_t part_panels = 8;
 constexpr std::int64_t part_columns = 256;
 // As many parts keep all threads busy.
 constexpr std::int64_t enough_parts = 16;
+// Bytes of packed operands that caches keep until they are multiplied.
+constexpr std::int64_t most_kept = std::int64_t{1} << 20;
 // Blocks of a long operand that are packed at one time, each where it is multiplied.
 constexpr std::int64_t most_blocks = 64;
 
@@ -53,7 +56,8 @@ class Product {
     } else {
       kept = left_panels_ * left_width + right_panels_ * right_width;
     }
-    const std::int64_t fits = (room - blocks_ * block_) / kept;
+    const std::int64_t most = extents.is_long() ? room : std::min(room, most_kept / std::int64_t{sizeof(R)});
+    const std::int64_t fits = (most - blocks_ * block_) / kept;
     depth_ = fits >= folded ? folded : std::max(fits / panel_depth, std::int64_t{1}) * panel_depth;
     packed_left_ = static_cast<R*>(memory);
     packed_right_ = packed_left_ + (streams_left_ ? 0 : in_whole(left_panels_ * left_width * depth_, vector) * vector);
@@ -188,6 +192,7 @@ void multiply_within(const DenseTeam& team, const Operand<const R>& left, const 
   const std::int64_t rows = result.rows.count;
   const std::int64_t columns = result.columns.count;
   const std::int64_t folded = left.columns.count;
+  if (ThinProduct<R>::takes(left, right, result)) return ThinProduct<R>(left, right, result, negate).run(team, add);
   const Extents extents(rows, columns);
   const bool is_direct = DirectProduct<R>::takes(left);
   const std::int64_t needed = is_direct ? DirectProduct<R>::least_bytes(columns, folded)
