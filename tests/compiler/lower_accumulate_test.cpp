@@ -69,6 +69,11 @@ const Row rows[] = {
           "c k; d:f32[4,4] = add g x; f:f32[4,4] = neg g; "
           "y:f32[4,4] = neg e"),
      0},
+    {"NotAcrossAnUpdate",
+     scan("g:f32[4,4]" + dot +
+          "c k; r:f32[1,4] = slice[limit_indices=(1, 4) start_indices=(0, 0) strides=None] x; "
+          "f:f32[4,4] = dynamic_update_slice c r 0:i32[] 0:i32[]; d:f32[4,4] = add g x; y:f32[4,4] = neg f"),
+     0},
     {"NotTwiceTheSum", scan("g:f32[4,4]" + dot + "c k; d:f32[4,4] = add g g" + unused), 0},
     {"NotTransposed",
      scan("g:f32[4,4]" + dot + "c k; h:f32[4,4] = transpose[permutation=(1, 0)] g; d:f32[4,4] = add h x" + unused), 0},

@@ -58,11 +58,20 @@ INSTANTIATE_TEST_SUITE_P(
             "mesh=AbstractMesh((), axis_types=()), spec=PartitionSpec())] a",
             ""},
         Row{"c:f32[2] = convert_element_type[new_dtype=float32 weak_type=False sharding=NamedSharding("
+            "mesh=AbstractMesh((), axis_types=()), spec=PartitionSpec(None))] a",
+            ""},
+        Row{"c:f32[2] = convert_element_type[new_dtype=float32 weak_type=False sharding=NamedSharding("
+            "mesh=AbstractMesh((), axis_types=()), spec=PartitionSpec(None, 'x'))] a",
+            "the parameter sharding must be None or replicated"},
+        Row{"c:f32[2] = convert_element_type[new_dtype=float32 weak_type=False sharding=NamedSharding("
             "mesh=AbstractMesh('x': 2), spec=PartitionSpec('x',))] a",
             "the parameter sharding must be None or replicated"},
         Row{"c:f32[] = dot_general[dimension_numbers=(([0], [0]), ([], [])) "
             "precision=(Precision.HIGHEST, Precision.HIGHEST) preferred_element_type=float32 out_sharding=None] a b",
             ""},
+        Row{"c:f32[] = dot_general[dimension_numbers=(([0], [0]), ([], [])) "
+            "precision=(Precision.HIGHEST, BF16_BF16_F32) preferred_element_type=float32 out_sharding=None] a b",
+            "the parameter precision must be None or DEFAULT"},
         Row{"c:f32[] = dot_general[dimension_numbers=(([0], [0]), ([], [])) precision=HIGHEST "
             "preferred_element_type=float32] a b",
             ""},

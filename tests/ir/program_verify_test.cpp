@@ -264,6 +264,205 @@ TEST(ProgramVerify, Control) {
   });
 }
 
+TEST(ProgramVerify, RegionsOfScalarCode) {
+  const DType f32 = DType::f32;
+  const DType f64 = DType::f64;
+  const DType boolean = DType::boolean;
+  using Types = std::vector<DType>;
+  const auto region = [](const Types& takes, const Types& gives) {
+    RegionBuilder r;
+    for (const DType type : takes) r.argument(type);
+    std::vector<OpId> results;
+    for (const DType type : gives) results.push_back(r.constant(type, 0));
+    return r.finish(results);
+  };
+  // In the map, 2 is an f32; then 5 is a boolean, 6 the operation, and 7 perhaps another one.
+  const auto with = [&](Opcode opcode, DType dtype, std::vector<OpId> arguments, std::vector<Region> regions,
+                        std::optional<ScalarOp> then = std::nullopt) {
+    return [=](Program& p) {
+      std::vector<ScalarOp>& ops = map(p).body.ops;
+      ScalarOp condition;
+      condition.opcode = Opcode::is_nan;
+      condition.dtype = boolean;
+      condition.arguments = {2};
+      ops.push_back(condition);
+      ScalarOp op;
+      op.opcode = opcode;
+      op.dtype = dtype;
+      op.arguments = arguments;
+      op.regions = regions;
+      ops.push_back(op);
+      if (then) ops.push_back(*then);
+    };
+  };
+  const auto branch_of = [&](DType dtype, const std::vector<OpId>& arguments, const std::vector<Region>& regions) {
+    return with(Opcode::branch, dtype, arguments, regions);
+  };
+  const auto repeat_of = [&](DType dtype, const std::vector<OpId>& arguments, const std::vector<Region>& regions) {
+    return with(Opcode::repeat, dtype, arguments, regions);
+  };
+  const auto element = [](DType dtype, std::uint64_t number) {
+    ScalarOp op;
+    op.opcode = Opcode::element;
+    op.dtype = dtype;
+    op.arguments = {6};
+    op.immediate = number;
+    return op;
+  };
+  const auto call = [&](DType dtype, const std::vector<OpId>& arguments, const Region& function) {
+    return [=](Program& p) {
+      p.functions.push_back({"f", function});
+      with(Opcode::call, dtype, arguments, {})(p);
+    };
+  };
+  const Region gives_float = region({}, {f32});
+  const Region goes_on = region({f32}, {boolean});
+  const Region keeps = region({f32}, {f32});
+  {
+    Program program = sample_program();
+    with(Opcode::branch, f32, {5}, {gives_float, gives_float}, element(f32, 0))(program);
+    EXPECT_NO_THROW(verify(program));
+  }
+  ScalarOp sum;
+  sum.opcode = Opcode::abs;
+  sum.dtype = f32;
+  sum.arguments = {6};
+  expect_broken({
+      {"the condition is a boolean", branch_of(f32, {}, {gives_float, gives_float})},
+      {"the condition is a boolean", branch_of(f32, {2}, {gives_float, gives_float})},
+      {"has two regions", branch_of(f32, {5}, {gives_float})},
+      {"its regions take its arguments", branch_of(f32, {5}, {gives_float, keeps})},
+      {"its regions' arguments have its operands' types", branch_of(f32, {5, 0}, {keeps, keeps})},
+      {"its regions give as many results", branch_of(f32, {5}, {region({}, {}), region({}, {})})},
+      {"its regions give as many results", branch_of(f32, {5}, {gives_float, region({}, {f32, f32})})},
+      {"its regions' results have equal types", branch_of(f32, {5}, {gives_float, region({}, {f64})})},
+      {"has its first result's type", branch_of(f64, {5}, {gives_float, gives_float})},
+      {"has an argument", repeat_of(f32, {}, {region({}, {boolean}), region({}, {})})},
+      {"has two regions", repeat_of(f32, {2}, {goes_on})},
+      {"its condition gives a boolean", repeat_of(f32, {2}, {keeps, keeps})},
+      {"its condition gives a boolean", repeat_of(f32, {2}, {region({f32}, {boolean, boolean}), keeps})},
+      {"its body gives as many values as it takes", repeat_of(f32, {2}, {goes_on, region({f32}, {f32, f32})})},
+      {"its body gives values of its arguments' types", repeat_of(f32, {2}, {goes_on, region({f32}, {f64})})},
+      {"has its first result's type", repeat_of(f64, {2}, {goes_on, keeps})},
+      {"there is no result of this number",
+       with(Opcode::branch, f32, {5}, {gives_float, gives_float}, element(f32, 1))},
+      {"has the result's type", with(Opcode::branch, f32, {5}, {gives_float, gives_float}, element(f64, 0))},
+      {"uses a branch or repeat without element", with(Opcode::branch, f32, {5}, {gives_float, gives_float}, sum)},
+      {"is a branch or repeat without element",
+       [&](Program& p) {
+         branch_of(f32, {5}, {gives_float, gives_float})(p);
+         map(p).body.results = {6};
+       }},
+      {"has regions of its own", with(Opcode::abs, f32, {2}, {gives_float})},
+      {"has indices but reads nothing", [](Program& p) { map(p).body.ops[4].indices = {Index{}}; }},
+      {"an index uses an operation that does not come before it",
+       [](Program& p) { find(map(p), Opcode::read).indices[0].terms[0].op = 4; }},
+      {"takes the function's arguments", call(f32, {2, 2}, keeps)},
+      {"arguments have the function's types", call(f32, {0}, keeps)},
+      {"has the function's one result's type", call(f64, {2}, keeps)},
+      {"a function has one result", [&](Program& p) { p.functions.push_back({"f", region({}, {f32, f32})}); }},
+      {"gives a boolean", with(Opcode::is_nan, f32, {2}, {})},
+      {"the fallback has the element type",
+       [](Program& p) {
+         ScalarOp read = find(map(p), Opcode::read);
+         ScalarOp condition;
+         condition.opcode = Opcode::is_nan;
+         condition.dtype = DType::boolean;
+         condition.arguments = {2};
+         map(p).body.ops.push_back(condition);
+         read.arguments = {5, 0};
+         map(p).body.ops.push_back(read);
+       }},
+      {"has the argument's type", [](Program& p) { reduction(p).reduction->step.ops[0].dtype = DType::f64; }},
+      {"an argument has a type that scalar code lacks",
+       [](Program& p) { update(p).outputs[0].combine->arguments.push_back(DType::f16); }},
+  });
+}
+
+TEST(ProgramVerify, Prefixes) {
+  // The sample's routine is over one f32[3].
+  const auto prefix = [](Program& p) -> Prefix& {
+    if (!routine(p).prefix) routine(p).prefix = Prefix{ProgramBuilder::step(Opcode::add, DType::f32), {}, 0, false};
+    return *routine(p).prefix;
+  };
+  for (const std::size_t identities : {0, 1}) {
+    Program program = sample_program();
+    prefix(program).identity.assign(identities, constant_of(DType::f32, 0));
+    EXPECT_NO_THROW(verify(program));
+  }
+  expect_broken({
+      {"every input has its prefixes",
+       [&](Program& p) { prefix(p), routine(p).inputs.clear(), routine(p).outputs.clear(); }},
+      {"every input has its prefixes", [&](Program& p) { prefix(p), routine(p).inputs.push_back(0); }},
+      {"prefixes have the input's type", [&](Program& p) { prefix(p), p.arrays[routine(p).outputs[0]].shape = {4}; }},
+      {"inputs have the same lines", [&](Program& p) { prefix(p).dimension = 1; }},
+      {"inputs have the same lines",
+       [&](Program& p) { prefix(p), routine(p).inputs.push_back(4), routine(p).outputs.push_back(6); }},
+      {"an identity is an element", [&](Program& p) { prefix(p).identity.assign(2, constant_of(DType::f32, 0)); }},
+      {"combines two elements", [&](Program& p) { prefix(p).combine.results.push_back(0); }},
+      {"combines two elements", [&](Program& p) { prefix(p).combine.arguments.push_back(DType::f32); }},
+      {"elements have the inputs' types",
+       [&](Program& p) { prefix(p).combine = ProgramBuilder::step(Opcode::add, DType::f64); }},
+      {"elements have the inputs' types",
+       [&](Program& p) {
+         RegionBuilder r;
+         const OpId first = r.argument(DType::f32);
+         r.argument(DType::f64);
+         prefix(p).combine = r.finish({first});
+       }},
+      {"elements have the inputs' types",
+       [&](Program& p) {
+         RegionBuilder r;
+         r.argument(DType::f64);
+         const OpId second = r.argument(DType::f32);
+         prefix(p).combine = r.finish({second});
+       }},
+      {"elements have the inputs' types",
+       [&](Program& p) {
+         RegionBuilder r;
+         const OpId first = r.argument(DType::f32);
+         r.argument(DType::f32);
+         prefix(p).combine = r.finish({r.binary(Opcode::lt, first, first)});
+       }},
+      {"elements have the inputs' types", [&](Program& p) { prefix(p).identity = {constant_of(DType::f64, 0)}; }},
+  });
+}
+
+TEST(ProgramVerify, CountsAndTypes) {
+  const auto combine = [](Program& p) -> Region& { return *update(p).outputs[0].combine; };
+  expect_broken({
+      {"output a6 holds a f64[12]", [](Program& p) { p.outputs[2].type.dtype = DType::f64; }},
+      {"the body yields the outputs' arrays", [](Program& p) { p.body.results.pop_back(); }},
+      {"node numbers are dense", [](Program& p) { p.body.nodes[1].id = 99; }},
+      {"extents are not negative", [](Program& p) { map(p).axes[0].extent = -1; }},
+      {"a result does not exist", [](Program& p) { map(p).outputs[0].result = 99; }},
+      {"the step gives every accumulator", [](Program& p) { reduction(p).reduction->step.results.clear(); }},
+      {"a guard is a boolean", [](Program& p) { update(p).outputs[0].guard = 99; }},
+      {"combine takes two elements", [&](Program& p) { combine(p).arguments.push_back(DType::f32); }},
+      {"combine takes two elements", [&](Program& p) { combine(p).results.push_back(0); }},
+      {"combine takes two elements",
+       [&](Program& p) {
+         RegionBuilder r;
+         const OpId first = r.argument(DType::f32);
+         r.argument(DType::f32);
+         combine(p) = r.finish({r.binary(Opcode::lt, first, first)});
+       }},
+      {"as many elements of one type", [](Program& p) { p.arrays[4].dtype = DType::f64; }},
+      {"a carry keeps its type", [](Program& p) { p.arrays[scan(p).carries[0].argument].dtype = DType::i32; }},
+      {"the position is an i64 scalar", [](Program& p) { p.arrays[scan(p).position].shape = {1}; }},
+      {"a stacked array has the axis", [](Program& p) { scan(p).inputs[0].axis = -1; }},
+      {"a slice is the stacked array without the axis",
+       [](Program& p) { p.arrays[scan(p).inputs[0].argument].dtype = DType::i32; }},
+      {"a value is stacked once",
+       [](Program& p) {
+         p.arrays.push_back(p.arrays[scan(p).outputs[0].result]);
+         scan(p).outputs.push_back({scan(p).outputs[0].value, static_cast<ArrayId>(p.arrays.size() - 1), 0});
+         scan(p).body.results.push_back(scan(p).outputs[0].value);
+       }},
+      {"a result does not exist", [](Program& p) { branch(p).results = {99}; }},
+  });
+}
+
 // Stores that are no plain identity but still reach every element once.
 TEST(ProgramVerify, CoverageAcceptsAffineBijections) {
   struct Row {

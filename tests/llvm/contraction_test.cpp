@@ -214,8 +214,11 @@ std::string convolution(const std::string& types, const std::string& result, con
 
 const Row rows[] = {
     {"WindowsOfManyShortColumns",
-     convolution("a:f32[2,24,24,3] b:f32[11,11,3,18]", "f32[2,24,24,18]", "((5, 5), (5, 5))"),
-     {Type{DType::f32, {2, 24, 24, 3}}, Type{DType::f32, {11, 11, 3, 18}}}},
+     convolution("a:f32[2,24,24,3] b:f32[11,11,3,24]", "f32[2,24,24,24]", "((5, 5), (5, 5))"),
+     {Type{DType::f32, {2, 24, 24, 3}}, Type{DType::f32, {11, 11, 3, 24}}}},
+    {"SumsOfNothing",
+     convolution("a:c64[1,8,8,8] b:c64[2,2,8,24]", "c64[1,21,21,24]", "((0, 0), (0, 0))", "(3, 3)"),
+     {Type{DType::c64, {1, 8, 8, 8}}, Type{DType::c64, {2, 2, 8, 24}}}},
     {"WindowsOfLongColumns",
      convolution("a:f64[1,20,20,24] b:f64[4,4,24,24]", "f64[1,21,21,24]", "((2, 2), (2, 2))"),
      {Type{DType::f64, {1, 20, 20, 24}}, Type{DType::f64, {4, 4, 24, 24}}}},

@@ -291,6 +291,58 @@ TEST_P(LibraryMatrix, Qr) {
 }
 
 // Numbers whose squares vanish or overflow.
+TEST_P(LibraryMatrix, PivotedQrOfTinyAndHugeNumbers) {
+  const auto [of, rows, columns, count] = GetParam();
+  const std::size_t least = std::min(rows, columns);
+  const bool is_double = real_dtype(dtype()) == DType::f64;
+  for (const int exponent : {is_double ? -900 : -100, is_double ? 900 : 100}) {
+    const std::vector<Matrix> items = make([&] { return random_matrix(GetParam().rows, GetParam().columns); });
+    std::vector<Matrix> scaled = items;
+    for (Matrix& matrix : scaled)
+      for (Number& number : matrix.numbers) number *= std::ldexp(1.0, exponent);
+    const auto results =
+        run(fmt::format("{{ lambda ; a:{}. let b:{} c:{} d:{} = qr[full_matrices=False pivoting=True] "
+                        "a in (b, c, d) }}",
+                        type(rows, columns), type(rows, least), type(least, columns), vector_type(columns, DType::i32)),
+            {pack(scaled)});
+    for (std::size_t k = 0; k < items.size(); ++k) {
+      const auto order = results[2].values<std::int32_t>().subspan(k * columns, columns);
+      Matrix upper = item(results[1], k, least, columns);
+      for (Number& number : upper.numbers) number *= std::ldexp(1.0, -exponent);
+      Matrix ordered{rows, columns};
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < columns; ++j) ordered(i, j) = items[k](i, static_cast<std::size_t>(order[j]));
+      expect_equal(item(results[0], k, rows, least) * upper, ordered);
+    }
+  }
+}
+
+// What LAPACK is not given, since it may not end.
+TEST_P(LibraryMatrix, SpectraOfNoNumbersAreNaN) {
+  const auto [of, rows, columns, count] = GetParam();
+  const std::size_t n = rows;
+  const DType complex = real_dtype(dtype()) == DType::f32 ? DType::c64 : DType::c128;
+  const std::string programs[] = {
+      fmt::format("{{ lambda ; a:{}. let b:{} = svd[algorithm=None compute_uv=False full_matrices=False "
+                  "subset_by_index=None] a in (b,) }}",
+                  type(n, n), vector_type(n, real_dtype(dtype()))),
+      fmt::format("{{ lambda ; a:{0}. let b:{1} c:{2} = eig[compute_left_eigenvectors=False "
+                  "compute_right_eigenvectors=True] a in (b, c) }}",
+                  type(n, n), vector_type(n, complex), type(n, n, complex)),
+      fmt::format("{{ lambda ; a:{0}. let b:{0} c:{0} = schur[compute_schur_vectors=True select_callable=None "
+                  "sort_eig_vals=False] a in (b, c) }}",
+                  type(n, n)),
+  };
+  for (const double value : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    std::vector<Matrix> items = make([&] { return random_matrix(n, n); });
+    items[0](n / 2, 1) = value;
+    for (const std::string& program : programs)
+      for (const Array& result : run(program, {pack(items)}))
+        expect_nan(result, static_cast<std::size_t>(element_count(result.type().shape)) / count);
+  }
+}
+
+// Numbers whose squares vanish or overflow.
 TEST_P(LibraryMatrix, QrOfTinyAndHugeNumbers) {
   const auto [of, rows, columns, count] = GetParam();
   const std::size_t least = std::min(rows, columns);

@@ -85,6 +85,27 @@ TEST_F(CodeCache, TellsProgramsApart) {
   CompileOptions original = options();
   original.threefry_partitionable = false;
   EXPECT_FALSE(was_cached(compile(Program::parse(summed), original)));
+  CompileOptions alone = options();
+  alone.threads = 1;
+  EXPECT_FALSE(was_cached(compile(Program::parse(summed), alone)));
+  // Another operation in the same place.
+  std::string multiplied(summed);
+  multiplied.replace(multiplied.find("add"), 3, "mul");
+  const Executable product = compile(Program::parse(multiplied), options());
+  EXPECT_FALSE(was_cached(product));
+  EXPECT_EQ(last_sum(product), 0);
+}
+
+TEST_F(CodeCache, TellsConstantsApart) {
+  const Program program =
+      Program::parse("{ lambda a:f32[3] b:f32[3] ; c:f32[3]. let d:f32[3] = mul a c; e:f32[3] = add d b in (e,) }")
+          .with_constants({Array::of<float>({3}, {2, 3, 4}), Array::of<float>({3}, {10, 20, 30})});
+  for (const bool is_cached : {false, true}) {
+    const Executable executable = compile(program, options());
+    EXPECT_EQ(was_cached(executable), is_cached);
+    const auto results = executable.run(std::vector{Array::of<float>({3}, {1, 1, 1})});
+    EXPECT_EQ(results[0].values<float>()[2], 34);
+  }
 }
 
 TEST_F(CodeCache, ReplacesBadFiles) {
@@ -166,6 +187,7 @@ TEST_F(CodeCache, RefusesWhatIsNoFileOfIts) {
     EXPECT_FALSE(was_cached(executable)) << what;
     EXPECT_EQ(last_sum(executable), 15) << what;
     fs::remove_all(file);
+    EXPECT_EQ(files(), 0U) << what;
   };
   std::ofstream(file, std::ios::trunc).close();
   refused_and_run("an empty file");
@@ -189,6 +211,9 @@ TEST_F(CodeCache, WatchedPassesRun) {
   watched.observe_passes = [&](std::string_view, std::string_view, const std::string&) { ++passes; };
   EXPECT_FALSE(was_cached(compile(Program::parse(summed), watched)));
   EXPECT_GT(passes, 0U);
+  CompileOptions timed = options();
+  timed.profile = true;
+  EXPECT_FALSE(was_cached(compile(Program::parse(summed), timed)));
 }
 
 TEST(MakeCode, CanBeLeftOut) {

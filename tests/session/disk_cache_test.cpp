@@ -78,6 +78,19 @@ TEST_F(Cache, KeepsOthersOut) {
   EXPECT_EQ(cache().find("key"), std::nullopt);
 }
 
+TEST_F(Cache, UsesNoFilesOfOthers) {
+  constexpr uid_t nobody = 65534;
+  if (geteuid() != 0) GTEST_SUCCEED() << "only root may give files away";
+  if (geteuid() != 0) return;
+  cache().store("key", "value");
+  const fs::path file = files()[0];
+  ASSERT_EQ(chown(file.c_str(), nobody, nobody), 0);
+  EXPECT_EQ(cache().find("key"), std::nullopt);
+  ASSERT_EQ(chown(folder_.c_str(), nobody, nobody), 0);
+  cache().store("second", "value");
+  EXPECT_EQ(files().size(), 1U);
+}
+
 TEST_F(Cache, RefusesEveryTruncationAndChange) {
   const std::string key = "the key";
   const std::string value = "the value, of some length";
