@@ -88,7 +88,7 @@ class OverlapVerifier {
         if (loop->condition) number(*loop->condition);
         ++clock_;  // decision
         number(loop->body);
-        ++clock_;  // moves at the end of a step
+        clock_ += 2;  // moves at the end of a step, the next step
       } else if (const auto* branch = std::get_if<Branch>(&node.kind)) {
         for (const Block& inner : branch->blocks) {
           number(inner);
@@ -111,11 +111,11 @@ class OverlapVerifier {
     loops_of_[array] = loops_;
   }
 
-  // A use in a loop that does not hold the assignment lasts until the loop ends: moves at the end of a step come before
-  // the next step's uses.
+  // A use in a loop that does not hold the assignment lasts beyond the moves at the end of a step, which come before
+  // the next step's uses, but not until the loop's results are moved.
   void use(ArrayId array, Moment moment) {
     const std::size_t shared = loops_of_[array].size();
-    if (loops_.size() > shared) moment = std::max(moment, spans_[loops_[shared]].end);
+    if (loops_.size() > shared) moment = std::max(moment, spans_[loops_[shared]].end - 1);
     last_[array] = std::max(last_[array], moment);
   }
 
@@ -150,6 +150,7 @@ class OverlapVerifier {
 
   void kind(const Loop& loop, const Node& node, const Span& at) {
     const LoopPlan& schedule = plan_.loops.at(node.id);
+    const Moment step_end = at.end - 2;
     for (const Carry& carry : loop.carries) use(carry.initial, at.begin);
     for (const StackedOutput& output : loop.outputs) define(output.result, at.begin + 1);
     loops_.push_back(node.id);
@@ -160,7 +161,7 @@ class OverlapVerifier {
       move(carry.initial, carry.argument, at.begin + 1, node);
     }
     for (const StackedInput& input : loop.inputs) {
-      use(input.source, at.end - 1);
+      use(input.source, step_end);
       define(input.argument, at.begin + 1);
       if (!is_view(program_, plan_, input.argument, input.source, input.axis, node.id))
         write(input.argument, at.begin + 1, node, true);
@@ -174,22 +175,22 @@ class OverlapVerifier {
     block(loop.body);
     for (std::size_t k = 0; k < loop.carries.size(); ++k) {
       const Carry& carry = loop.carries[k];
-      use(carry.next, at.end - 1);
+      use(carry.next, step_end);
       if (schedule.carries[k] == CarryMode::doubled) {
         // Both buffers are taken throughout. Arrays of one buffer trade places together, so that among themselves
         // they meet as in a step without trade.
-        use(carry.argument, at.end - 1);
+        use(carry.argument, step_end);
         traded_until_[carry.next] = defined_[carry.next];
         defined_[carry.next] = std::min(defined_[carry.next], at.begin + 1);
-        write(carry.argument, at.end - 1, node, true);
+        write(carry.argument, step_end, node, true);
       } else {
-        move(carry.next, carry.argument, at.end - 1, node);
+        move(carry.next, carry.argument, step_end, node);
       }
     }
     for (const StackedOutput& output : loop.outputs) {
-      use(output.value, at.end - 1);
+      use(output.value, step_end);
       if (!is_view(program_, plan_, output.value, output.result, output.axis, node.id))
-        write(output.result, at.end - 1, node, true);
+        write(output.result, step_end, node, true);
     }
     loops_.pop_back();
     for (const StackedOutput& output : loop.outputs) use(output.result, at.end);

@@ -10,9 +10,6 @@ using llvm::Value;
 
 namespace {
 
-/// Largest array, in bytes, that two carries exchange through the stack.
-constexpr std::int64_t exchange_limit = 1 << 16;
-
 /// Emits the steps of one loop; lives while the loop is emitted.
 class StepsEmitter {
  public:
@@ -38,7 +35,9 @@ class StepsEmitter {
   }
 
   void emit() {
-    for (const ir::Carry& carry : loop_.carries) mover_.move(carry.initial, carry.argument);
+    std::vector<Mover::Move> moves;
+    for (const ir::Carry& carry : loop_.carries) moves.push_back({carry.initial, carry.argument});
+    mover_.move_all(moves);
     if (loop_.trip_count == 0 && !loop_.condition) return finish(0);
     if (loop_.condition)
       emit_while();
@@ -185,12 +184,14 @@ class StepsEmitter {
       arrays_.restore(doubled.argument);
       arrays_.restore(doubled.next);
     }
+    std::vector<Mover::Move> moves;
     for (std::size_t k = 0; k < loop_.carries.size(); ++k) {
       const ir::Carry& carry = loop_.carries[k];
       const bool elsewhere = steps % 2 == 1 && std::any_of(doubled_.begin(), doubled_.end(),
                                                            [&](const Doubled& doubled) { return doubled.carry == k; });
-      mover_.move(elsewhere ? carry.next : carry.argument, carry.result);
+      moves.push_back({elsewhere ? carry.next : carry.argument, carry.result});
     }
+    mover_.move_all(moves);
   }
 
   /// Results after a number of steps that is not: doubled carries first return to their own buffer.
@@ -204,53 +205,21 @@ class StepsEmitter {
                  [&] { mover_.move(carry.next, carry.argument); });
       pointers = pointers.drop_front(2);
     }
-    for (const ir::Carry& carry : loop_.carries) mover_.move(carry.argument, carry.result);
+    std::vector<Mover::Move> moves;
+    for (const ir::Carry& carry : loop_.carries) moves.push_back({carry.argument, carry.result});
+    mover_.move_all(moves);
   }
 
-  /// argument = next for carries in memory, in an order in which no value is lost.
+  /// argument = next for carries in memory.
   void move_memory_carries() {
-    std::vector<const ir::Carry*> pending;
+    std::vector<Mover::Move> moves;
     for (std::size_t k = 0; k < loop_.carries.size(); ++k) {
       const ir::Carry& carry = loop_.carries[k];
       const bool trades =
           std::any_of(doubled_.begin(), doubled_.end(), [&](const Doubled& doubled) { return doubled.carry == k; });
-      if (!trades && !arrays_.in_registers(carry.argument) && !arrays_.same_place(carry.next, carry.argument))
-        pending.push_back(&carry);
+      if (!trades && !arrays_.in_registers(carry.argument)) moves.push_back({carry.next, carry.argument});
     }
-    const auto buffer = [&](ir::ArrayId array) { return arrays_.placement(array).buffer; };
-    while (!pending.empty()) {
-      const auto safe = std::find_if(pending.begin(), pending.end(), [&](const ir::Carry* carry) {
-        return std::none_of(pending.begin(), pending.end(), [&](const ir::Carry* other) {
-          return other != carry && buffer(other->next) == buffer(carry->argument);
-        });
-      });
-      if (safe == pending.end()) return exchange(pending);
-      mover_.move((*safe)->next, (*safe)->argument);
-      pending.erase(safe);
-    }
-  }
-
-  /// Carries that take each other's place: all nexts are saved on the stack first.
-  void exchange(const std::vector<const ir::Carry*>& carries) {
-    llvm::IRBuilder<>& builder = code_.builder;
-    std::vector<Value*> saved;
-    for (const ir::Carry* carry : carries) {
-      const ir::BufferId id = arrays_.placement(carry->next).buffer;
-      const std::int64_t bytes = code_.plan.buffers[id].bytes;
-      if (bytes > exchange_limit)
-        throw InternalError(fmt::format("cpu: loop {} exchanges carries of {} bytes in place", node_.id, bytes));
-      saved.push_back(code_.frame_memory(bytes));
-      builder.CreateMemCpy(saved.back(), llvm::Align(64), arrays_.buffer_pointer(id), llvm::Align(1),
-                           static_cast<std::uint64_t>(bytes));
-    }
-    for (std::size_t k = 0; k < carries.size(); ++k) {
-      const Arrays::BufferState state = arrays_.buffer_state(arrays_.placement(carries[k]->next).buffer);
-      arrays_.set_buffer_pointer(state.buffer, saved[k]);
-      const ir::BufferId target = arrays_.placement(carries[k]->argument).buffer;
-      if (target == state.buffer) throw InternalError("cpu: carries exchange slices of one buffer");
-      mover_.move(carries[k]->next, carries[k]->argument);
-      arrays_.restore(state);
-    }
+    mover_.move_all(moves);
   }
 
   Code& code_;

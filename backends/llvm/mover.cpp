@@ -1,6 +1,9 @@
 // Writes copies, reshapes and slices as nests.
 #include "backends/llvm/mover.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <bit>
 #include <optional>
 
@@ -11,6 +14,9 @@
 namespace jaxc::cpu {
 
 namespace {
+
+/// Largest array, in bytes, that is saved on the stack.
+constexpr std::int64_t exchange_limit = 1 << 16;
 
 using ir::Index;
 using ir::OpId;
@@ -119,6 +125,47 @@ void Mover::move(ir::ArrayId from, ir::ArrayId to) {
   nest.outputs.push_back({to, std::nullopt, indices, std::nullopt, std::nullopt});
   nest.body = builder.finish({value});
   copy(nest, from, to);
+}
+
+void Mover::move_all(llvm::ArrayRef<Move> moves) {
+  const auto buffer = [&](ir::ArrayId array) { return arrays_.placement(array).buffer; };
+  llvm::SmallVector<Move, 8> pending;
+  for (const Move& each : moves) {
+    if (arrays_.in_registers(each.to))
+      move(each.from, each.to);
+    else if (!arrays_.same_place(each.from, each.to))
+      pending.push_back(each);
+  }
+  while (!pending.empty()) {
+    const auto* safe = std::find_if(pending.begin(), pending.end(), [&](const Move& each) {
+      return std::none_of(pending.begin(), pending.end(),
+                          [&](const Move& other) { return &other != &each && buffer(other.from) == buffer(each.to); });
+    });
+    if (safe == pending.end()) return exchange(pending);
+    move(safe->from, safe->to);
+    pending.erase(safe);
+  }
+}
+
+void Mover::exchange(llvm::ArrayRef<Move> moves) {
+  llvm::SmallVector<llvm::Value*, 8> saved;
+  for (const Move& each : moves) {
+    const ir::BufferId id = arrays_.placement(each.from).buffer;
+    const std::int64_t bytes = code_.plan.buffers[id].bytes;
+    if (bytes > exchange_limit)
+      throw InternalError(fmt::format("cpu: a{} of {} bytes trades places with another array", each.from, bytes));
+    saved.push_back(code_.frame_memory(bytes));
+    code_.builder.CreateMemCpy(saved.back(), llvm::Align(64), arrays_.buffer_pointer(id), llvm::Align(1),
+                               static_cast<std::uint64_t>(bytes));
+  }
+  for (std::size_t k = 0; k < moves.size(); ++k) {
+    const Arrays::BufferState state = arrays_.buffer_state(arrays_.placement(moves[k].from).buffer);
+    arrays_.set_buffer_pointer(state.buffer, saved[k]);
+    if (arrays_.placement(moves[k].to).buffer == state.buffer)
+      throw InternalError("cpu: arrays exchange slices of one buffer");
+    move(moves[k].from, moves[k].to);
+    arrays_.restore(state);
+  }
 }
 
 void Mover::reshape(ir::ArrayId from, ir::ArrayId to) {

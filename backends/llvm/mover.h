@@ -13,6 +13,13 @@ class Mover {
 
   /// to = from, two arrays of one shape. Nothing when they are in the same place.
   void move(ir::ArrayId from, ir::ArrayId to);
+  struct Move {
+    ir::ArrayId from;
+    ir::ArrayId to;
+  };
+  /// All moves as if at once: registers first, then memory in an order in which no value is lost, also where arrays
+  /// take each other's place.
+  void move_all(llvm::ArrayRef<Move> moves);
   /// to = from in row-major order.
   void reshape(ir::ArrayId from, ir::ArrayId to);
   /// argument = source at the loop's position. Nothing when argument is a view of source.
@@ -26,6 +33,8 @@ class Mover {
   /// where one side is in registers.
   void copy(const ir::Nest& nest, ir::ArrayId from, ir::ArrayId to);
   bool dense(ir::ArrayId array) const;
+  /// Moves between arrays that take each other's place: all that is read is saved on the stack first.
+  void exchange(llvm::ArrayRef<Move> moves);
 
   Code& code_;
   Arrays& arrays_;

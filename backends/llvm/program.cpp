@@ -195,12 +195,13 @@ void ProgramEmitter::branch(const ir::Branch& branch) {
   for (std::size_t k = 0; k < branch.blocks.size(); ++k) {
     builder.SetInsertPoint(starts[k]);
     block(branch.blocks[k]);
+    std::vector<Mover::Move> moves;
+    for (std::size_t r = 0; r < branch.results.size(); ++r)
+      moves.push_back({branch.blocks[k].results[r], branch.results[r]});
+    mover_.move_all(moves);
     Values values;
-    for (std::size_t r = 0; r < branch.results.size(); ++r) {
-      mover_.move(branch.blocks[k].results[r], branch.results[r]);
-      if (arrays_.in_registers(branch.results[r]))
-        values.append(forms_.flatten(branch.results[r], forms_.form(branch.results[r])));
-    }
+    for (ir::ArrayId result : branch.results)
+      if (arrays_.in_registers(result)) values.append(forms_.flatten(result, forms_.form(result)));
     yielded.push_back(std::move(values));
     ends.push_back(builder.GetInsertBlock());
     builder.CreateBr(after);

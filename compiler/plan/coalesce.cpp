@@ -71,6 +71,26 @@ class Coalescer {
         range.end = std::max({range.end, ranges_[member].end, ranges_[member].begin});
       }
     }
+    ir::visit_nodes(program_.body, [&](const Node& node) {
+      if (const auto* reshape = std::get_if<ir::Reshape>(&node.kind)) {
+        keep_apart(reshape->source, reshape->result);
+      } else if (const auto* loop = std::get_if<Loop>(&node.kind)) {
+        for (const ir::Carry& carry : loop->carries) {
+          keep_apart(carry.initial, carry.argument);
+          keep_apart(carry.argument, carry.result);
+        }
+      } else if (const auto* branch = std::get_if<ir::Branch>(&node.kind)) {
+        for (const ir::Block& block : branch->blocks)
+          for (std::size_t k = 0; k < block.results.size(); ++k) keep_apart(block.results[k], branch->results[k]);
+      }
+    });
+  }
+
+  // The moves of one place are made one after another: what any of them reads stays until all are made.
+  void keep_apart(ArrayId source, ArrayId target) {
+    if (classes_.same(source, target)) return;
+    LiveRange& range = classes_.ranges[classes_.class_of[source]];
+    range.end = std::max(range.end, ranges_[target].begin);
   }
 
   void fix_homes() {

@@ -34,7 +34,7 @@ struct StorageClasses {
   std::vector<std::uint32_t> class_of;            ///< by ArrayId
   std::vector<std::vector<ir::ArrayId>> members;  ///< by class; empty when merged away
   std::vector<FixedHome> homes;                   ///< by class
-  std::vector<LiveRange> ranges;                  ///< by class: from the first need of a member to the last
+  std::vector<LiveRange> ranges;  ///< by class: from a member's first need to the last, moves away included
 
   bool same(ir::ArrayId left, ir::ArrayId right) const { return class_of[left] == class_of[right]; }
 };
