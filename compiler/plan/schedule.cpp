@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <limits>
 
 namespace jaxc::compiler {
@@ -36,6 +37,32 @@ bool has_gathered_index(const Region& body, const std::vector<Index>& indices) {
   return false;
 }
 
+// By how many elements an address moves along an axis; nothing where an index that depends on the axis is looked up.
+std::optional<std::int64_t> lane_stride(const Region& body, const std::vector<Index>& indices, const Shape& shape,
+                                        std::uint64_t axis) {
+  std::vector<std::int8_t> known(body.ops.size(), -1);
+  const std::function<bool(ir::OpId)> depends = [&](ir::OpId number) {
+    std::int8_t& result = known[number];
+    if (result >= 0) return result == 1;
+    const ScalarOp& op = body.ops[number];
+    bool found = op.opcode == Opcode::axis && op.immediate == axis;
+    for (const ir::OpId argument : op.arguments) found = found || depends(argument);
+    for (const Index& index : op.indices)
+      for (const Index::Term& term : index.terms) found = found || depends(term.op);
+    known[number] = found ? 1 : 0;
+    return found;
+  };
+  const std::vector<std::int64_t> strides = row_major_strides(shape);
+  std::int64_t total = 0;
+  for (std::size_t k = 0; k < indices.size(); ++k)
+    for (const Index::Term& term : indices[k].terms) {
+      if (!depends(term.op)) continue;
+      if (body.ops[term.op].opcode != Opcode::axis) return std::nullopt;
+      total += term.coefficient * strides[k];
+    }
+  return total;
+}
+
 enum class Access : std::uint8_t { load, store };
 
 // What one access costs a vector of `width` lanes along an axis: nothing more than a scalar where all lanes
@@ -44,7 +71,7 @@ enum class Access : std::uint8_t { load, store };
 std::int64_t access_cost(Access access, const Region& body, const std::vector<Index>& indices, const Shape& shape,
                          std::uint64_t axis, std::int64_t width) {
   constexpr std::int64_t closest_strides = 4;
-  const auto stride = address_stride(body, indices, shape, axis);
+  const auto stride = lane_stride(body, indices, shape, axis);
   if (!stride) return 2 * width;
   if (*stride == 0 || *stride == 1) return 1;
   const bool close = access == Access::load && *stride > 1 && *stride <= closest_strides;
@@ -78,8 +105,8 @@ std::int64_t operation_cost(const Region& region) {
 
 std::int64_t lane_width(const Program& program, const Nest& nest, std::int64_t extent, std::int64_t vector_bits) {
   std::size_t widest = 1;
-  for (const ScalarOp& op : nest.body.ops)
-    if (op.opcode == Opcode::read) widest = std::max(widest, element_bytes(op.dtype));
+  for (const ScalarOp& op : nest.body.ops)  // scalars, such as loops' positions, fill no lanes
+    if (op.opcode == Opcode::read && !op.indices.empty()) widest = std::max(widest, element_bytes(op.dtype));
   for (const NestOutput& output : nest.outputs)
     widest = std::max(widest, element_bytes(program.arrays[output.result].dtype));
   const std::int64_t full = vector_bits / (8 * static_cast<std::int64_t>(widest));
@@ -211,7 +238,8 @@ struct Turn {
 std::optional<Turn> turn_of(const Program& program, const Nest& nest, std::int64_t vector_bits) {
   constexpr std::int64_t widest_block = 16;
   constexpr std::int64_t most_operations = 8;
-  if (nest.reduction || nest.outputs.size() != 1 || extents_product(nest) <= small_nest) return std::nullopt;
+  constexpr std::int64_t fewest_points = 512;
+  if (nest.reduction || nest.outputs.size() != 1 || extents_product(nest) <= fewest_points) return std::nullopt;
   const NestOutput& output = nest.outputs[0];
   const bool parallel = std::all_of(nest.axes.begin(), nest.axes.end(),
                                     [](const ir::Axis& axis) { return axis.kind == AxisKind::parallel; });
@@ -360,8 +388,13 @@ std::int64_t unroll_nest(const Nest& nest, NestPlan& plan, std::int64_t operatio
   for (auto axis = plan.order.rbegin(); axis != plan.order.rend(); ++axis) {
     ir::AxisSchedule& schedule = plan.axes[*axis];
     if (schedule.schedule == Schedule::loop_lane) continue;
+    const bool turned = schedule.schedule == Schedule::serial && schedule.width > 1;
     const std::int64_t width = schedule.schedule == Schedule::serial ? 1 : schedule.width;
     const std::int64_t copies = (nest.axes[*axis].extent + width - 1) / width;
+    if (turned) {
+      complete = false;
+      continue;
+    }
     if (schedule.schedule == Schedule::lanes) {
       complete =
           complete && (copies <= 1 || (copies <= most_vectors && !nest.reduction && copies * code <= operations));

@@ -13,6 +13,18 @@ Scalar Point::read(const Elements& source, const std::vector<Place>& item) const
   return value;
 }
 
+Scalar Point::read(const Elements& source, const std::vector<Place>& item, const Scalar& guard) const {
+  std::vector<ir::Index> indices = at(batch);
+  for (const Place& place : item) indices.push_back(place.index);
+  const auto part = [&](ArrayId array) {
+    const DType dtype = lowering.dtype(array);
+    return builder.read(dtype, array, indices, guard.real, builder.constant(dtype, 0));
+  };
+  Scalar value{&builder, part(source.real)};
+  if (source.imaginary) value.imaginary = part(*source.imaginary);
+  return value;
+}
+
 Shape Items::shape(const Shape& item) const {
   Shape all = batch_;
   all.insert(all.end(), item.begin(), item.end());

@@ -37,6 +37,8 @@ struct Point {
 
   const Scalar& operator[](std::size_t axis) const { return axes[axis]; }
   Scalar read(const Elements& source, const std::vector<Place>& item) const;
+  /// The element where `guard` holds, elsewhere zero without an access.
+  Scalar read(const Elements& source, const std::vector<Place>& item, const Scalar& guard) const;
   /// A scalar that the whole batch shares, such as a loop's position.
   Scalar shared(ArrayId scalar) const { return {&builder, lowering.read_scalar(builder, scalar)}; }
   Scalar number(double value) const { return {&builder, builder.constant(dtype, value)}; }

@@ -1,4 +1,5 @@
 // Sorts: by counting for short axes, by a bitonic network on positions for long ones; both are stable.
+#include <algorithm>
 #include <bit>
 
 #include "compiler/lower/routines/items.h"
@@ -147,6 +148,18 @@ struct Key {
   }
 };
 
+// The permutation that sorts lines by one real key, as a routine.
+Elements order_by(const Items& items, const Key& key, std::int64_t extent) {
+  const auto expansion = [&]() -> std::vector<ArrayId> {
+    const Elements whole = leading_order(items, extent, [&](const Point& p, const Scalar& i, const Scalar& j) {
+      return key_less(key.read(p, i), key.read(p, j));
+    });
+    // The network's order is padded to a power of two.
+    return {items.generate({extent}, [&](const Point& p) { return p.read(whole, {p[0]}); }).real};
+  };
+  return {key.lowering.routine("argsort", {{key.array}}, expansion, key.ordering(ir::Ordering::Result::positions))[0]};
+}
+
 Items lines_of(Lowering& lowering, Shape shape, std::int64_t axis) {
   shape.erase(shape.begin() + axis);
   return {lowering, shape, DType::i64};
@@ -192,17 +205,22 @@ void sort(Lowering& lowering, const Equation& equation) {
     return sorted;
   };
   std::vector<ArrayId> outputs;
-  if (arrays.size() > 1 && keys == 1 && extent > counted_extent && !jaxc::is_complex(operands[0].dtype)) {
+  const bool have_order = std::none_of(operands.begin(), operands.begin() + static_cast<std::ptrdiff_t>(keys),
+                                       [](const Key& key) { return jaxc::is_complex(key.dtype); });
+  if (keys > 1 && extent > counted_extent && have_order && lowering.is_outermost() && lowering.options().for_caches) {
+    // Stable sorts from the last key to the first, each of which a library knows.
+    std::optional<Elements> order;
+    for (std::size_t k = keys; k-- > 0;) {
+      Key key = operands[k];
+      if (order) key.array = key.permuted(items, *order, extent);
+      const Elements next = order_by(items, key, extent);
+      order = !order ? next
+                     : items.generate({extent}, [&](const Point& p) { return p.read(*order, {p.read(next, {p[0]})}); });
+    }
+    outputs = permuted(*order);
+  } else if (arrays.size() > 1 && keys == 1 && extent > counted_extent && !jaxc::is_complex(operands[0].dtype)) {
     // What is ordered along with the key stays outside, where an iota becomes the order itself.
-    const auto order = lowering.routine(
-        "argsort", {{arrays[0]}},
-        [&]() -> std::vector<ArrayId> {
-          // The network's order is padded to a power of two.
-          const Elements whole = leading_order(items, extent, before);
-          return {items.generate({extent}, [&](const Point& p) { return p.read(whole, {p[0]}); }).real};
-        },
-        operands[0].ordering(ir::Ordering::Result::positions));
-    outputs = permuted({order[0]});
+    outputs = permuted(order_by(items, operands[0], extent));
   } else {
     const auto ordering = arrays.size() == 1 ? operands[0].ordering(ir::Ordering::Result::values) : std::nullopt;
     outputs =
