@@ -1,4 +1,4 @@
-"""The names of primitives: those that jaxc knows, their aliases over JAX's versions, those it refuses."""
+"""The names of primitives: those that jaxc knows, their aliases over JAX's versions, those it leaves out or refuses."""
 
 KNOWN = frozenset("""
 neg sign nextafter floor ceil round is_finite exp exp2 log log2 expm1 log1p tanh logistic sin cos tan asin acos
@@ -30,9 +30,12 @@ ALIASES = {
 # They hand on their operands: a label for checkpoints, a copy to the one device there is.
 PASSED_THROUGH = frozenset(("name", "device_put"))
 
+# They show values and have no results.
+LEFT_OUT = frozenset(("debug_callback", "debug_print"))
+
 _REFUSED = {
     "it calls back into Python; remove the callback": """
-        pure_callback io_callback debug_callback debug_print python_callback outside_call host_callback
+        pure_callback io_callback python_callback outside_call host_callback
         infeed outfeed""",
     "it communicates between devices; export the program of one device": """
         psum psum2 psum_invariant psum_scatter pmax pmin pmean ppermute pbroadcast pvary pcast all_gather

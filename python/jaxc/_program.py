@@ -3,15 +3,16 @@
 import dataclasses
 import functools
 import math
+import warnings
 
 import jax
 import numpy
 
 from jaxc._error_checks import without_error_checks
-from jaxc._errors import ExportError
+from jaxc._errors import ExportError, ExportWarning
 from jaxc._jax import (constants_of, core, implementations, is_jaxpr, is_key, key_data, key_implementation, opened,
                        to_numpy)
-from jaxc._primitives import ALIASES, KNOWN, PASSED_THROUGH, REFUSED
+from jaxc._primitives import ALIASES, KNOWN, LEFT_OUT, PASSED_THROUGH, REFUSED
 
 _MAXIMUM_DEPTH = 900
 
@@ -186,6 +187,10 @@ class _Builder:
         name = ALIASES.get(equation.primitive.name, equation.primitive.name)
         if name in REFUSED:
             raise ExportError(f"{name}: this cannot be exported: {REFUSED[name]}")
+        if name in LEFT_OUT:
+            warnings.warn(f"{name}: it is left out, since a compiled program does not call back into Python",
+                          ExportWarning, stacklevel=2)
+            return []
         effects = getattr(equation, "effects", None) or ()
         if effects and name not in _WITH_BODIES:
             raise ExportError(f"{name}: a compiled program has no effects, got {', '.join(map(str, effects))}; "

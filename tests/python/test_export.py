@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 
 from conftest import ROOT
-from jaxc import ExportError, export
+from jaxc import ExportError, ExportWarning, export
 from jaxc import _data
 from jaxc._primitives import KNOWN
 
@@ -158,7 +158,6 @@ def test_leaves_that_are_not_arrays_are_fixed(tmp_path):
 
 @pytest.mark.parametrize("name, function", [
     ("pure_callback", lambda x: jax.pure_callback(lambda v: v, jax.ShapeDtypeStruct((), jnp.float32), x)),
-    ("debug_(callback|print)", lambda x: (jax.debug.print("{}", x), x)[1]),
     ("pure_callback", lambda x: lax.scan(lambda c, _: (jax.pure_callback(
         lambda v: v, jax.ShapeDtypeStruct((), jnp.float32), c), None), x, None, 3)[0]),
     ("axis_index|psum", lambda x: jax.vmap(lambda v: lax.psum(v * lax.axis_index("i"), "i"), axis_name="i")(
@@ -172,6 +171,18 @@ def test_refuses_by_name(tmp_path, name, function):
     else:  # under vmap JAX itself turns collectives into sums
         assert "psum" not in text and "psum" in name
     assert "psum" in name or not (tmp_path / "f.jaxpr").exists()
+
+
+def test_leaves_out_what_only_shows_values(tmp_path, agree):
+    def f(x):
+        jax.debug.print("{}", x)
+        lax.cond(x > 0, lambda: jax.debug.callback(print, x), lambda: None)
+        return lax.scan(lambda c, _: (jax.debug.callback(print, c), (c * 2, None))[1], x, None, 3)[0]
+
+    with pytest.warns(ExportWarning, match="debug_(callback|print): it is left out"):
+        text = export(f, 1.0, path=tmp_path / "f")
+    assert "callback" not in text and "print" not in text
+    agree(tmp_path / "f")
 
 
 def test_refuses_results_that_are_not_arrays(tmp_path):
