@@ -28,6 +28,7 @@ const Row rows[] = {
     {"plain", {261, 305}, {305, 300}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"whole_thirds_of_tiles", {260, 305}, {305, 304}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"uneven_columns", {250, 601}, {601, 163}, "([1], [0]), ([], [])", "ik,kj->ij"},
+    {"uneven_and_deep", {250, 1100}, {1100, 199}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"tall", {1213, 530}, {530, 49}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"left_transposed", {305, 261}, {305, 300}, "([0], [0]), ([], [])", "ki,kj->ij"},
     {"right_transposed", {261, 305}, {300, 305}, "([1], [1]), ([], [])", "ik,jk->ij"},
@@ -40,6 +41,7 @@ const Row rows[] = {
     {"batch", {3, 200, 333}, {3, 333, 256}, "([2], [1]), ([0], [0])", "bik,bkj->bij"},
     {"inner_batch", {200, 333, 2}, {333, 2, 256}, "([1], [0]), ([2], [1])", "ikb,kbj->bij"},
     {"two_free", {20, 13, 301}, {301, 260}, "([2], [0]), ([], [])", "aik,kj->aij"},
+    {"few_rows", {5, 2011}, {2011, 2100}, "([1], [0]), ([], [])", "ik,kj->ij"},
     {"two_folded", {261, 17, 19}, {17, 19, 300}, "([1, 2], [0, 1]), ([], [])", "ikl,klj->ij"},
 };
 
@@ -155,14 +157,14 @@ TEST_P(LibraryProduct, AgreesWithSums) {
     nest.product->bytes = std::min(nest.product->bytes, std::int64_t{1} << (is_single ? 19 : 20));
     blocks.scratch_bytes = nest.product->workspace + nest.product->runs * nest.product->bytes;
   }
-  EXPECT_EQ(testing::disagreement(testing::run(compiled.program, blocks, inputs)[0], result, 0), "");
   // As on any number of threads.
-  for (const int threads : {1, 2, 5}) {
-    CpuOptions options;
-    options.threads = threads;
-    EXPECT_EQ(testing::disagreement(testing::run(compiled.program, compiled.plan, inputs, options)[0], result, 0), "")
-        << threads << " threads";
-  }
+  for (const int threads : {1, 2, 5})
+    for (const ir::Plan* plan : {&compiled.plan, static_cast<const ir::Plan*>(&blocks)}) {
+      CpuOptions options;
+      options.threads = threads;
+      EXPECT_EQ(testing::disagreement(testing::run(compiled.program, *plan, inputs, options)[0], result, 0), "")
+          << threads << " threads";
+    }
 }
 
 TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
@@ -176,6 +178,17 @@ TEST(LibraryProducts, PackNoMoreThanTheOperandsOrAFixedAmount) {
         EXPECT_GT(bytes, 0);
       }
 }
+
+const Row vectors[] = {
+    {"vector_times_matrix", {4099}, {4099, 1027}, "([0], [0]), ([], [])", "k,kj->j"},
+    {"matrix_times_vector", {2003, 2111}, {2003}, "([0], [0]), ([], [])", "kj,k->j"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Vectors, LibraryProduct,
+                         ::testing::Combine(::testing::ValuesIn(vectors), ::testing::Values(DType::f32, DType::f64)),
+                         [](const auto& info) {
+                           return fmt::format("{}_{}", std::get<0>(info.param).name, name(std::get<1>(info.param)));
+                         });
 
 INSTANTIATE_TEST_SUITE_P(Rows, LibraryProduct,
                          ::testing::Combine(::testing::ValuesIn(rows),
