@@ -297,8 +297,7 @@ void turn(ProductPlan& plan) {
     order(piece.folded, left_decides ? &Axis::left : &Axis::right);
     // Where positions of the image lie side by side, those of the window need not: what moves no window comes last,
     // since it keeps what is within bounds.
-    if (!piece.bounds.empty() &&
-        (plan.bounds_right ? ends_in(piece.columns, &Axis::right) : ends_in(piece.rows, &Axis::left)))
+    if (!piece.bounds.empty() && plan.bounds_right && ends_in(piece.columns, &Axis::right))
       std::stable_partition(piece.folded.begin(), piece.folded.end(), [](const Axis& axis) {
         return std::any_of(axis.coordinates.begin(), axis.coordinates.end(), [](std::int64_t c) { return c != 0; });
       });

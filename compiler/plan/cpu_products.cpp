@@ -27,6 +27,11 @@ constexpr std::int64_t most_scattered = std::int64_t{1} << 13;
 constexpr std::int64_t shortest_scattered = 8;
 constexpr std::int64_t most_columns_of_a_vector = 16;
 constexpr std::int64_t fewest_rows_of_a_step = 32;
+// Images are read where they lie, which takes runs of features; then few columns pay.
+constexpr std::int64_t fewest_read_rows = 12;
+constexpr std::int64_t fewest_read_columns = 3;
+constexpr std::int64_t shortest_read_run = 64;
+constexpr std::int64_t shortest_gathered_run = 24;
 // Few rows by a right operand that leaves the caches: generated code reads it in pieces that are too short.
 constexpr std::int64_t most_thin_rows = 8;
 constexpr std::int64_t fewest_thin_columns = 1024;
@@ -57,6 +62,14 @@ bool is_plain(const Piece& piece) {
   return piece.bounds.empty() && piece.folded.size() == 1 && piece.columns.back().right == 1;
 }
 
+// How many folded positions lie side by side in the left operand.
+std::int64_t run(const Piece& piece) {
+  std::int64_t extent = 1;
+  for (auto axis = piece.folded.rbegin(); axis != piece.folded.rend() && axis->left == extent; ++axis)
+    extent *= axis->extent;
+  return extent;
+}
+
 bool pays(const Piece& piece, bool is_dilated, ProductPlace place) {
   const Extents extents(piece);
   if (place == ProductPlace::independent_step && !extents.is_above(most_alone)) return false;
@@ -64,6 +77,9 @@ bool pays(const Piece& piece, bool is_dilated, ProductPlace place) {
   const bool is_wide = n >= shortest_axis || (n >= fewest_columns && n <= most_few_columns);
   if (is_plain(piece) && m <= most_thin_rows && n >= fewest_thin_columns && k > 0 && n > most_cached / k) return true;
   if (is_plain(piece)) return is_wide && std::min(m, k) >= shortest_axis && extents.is_above(most_generated);
+  const bool is_read = m >= fewest_read_rows && run(piece) >= (is_dilated ? shortest_gathered_run : shortest_read_run);
+  if (n >= fewest_read_columns && is_read && (is_dilated || !piece.bounds.empty()) && extents.is_above(most_scattered))
+    return true;
   if (!is_dilated && piece.columns.back().right == 1 && n <= most_columns_of_a_vector) return false;
   // Each step packs the matrix again.
   const bool is_matrix = piece.bounds.empty() && piece.folded.size() == 1;

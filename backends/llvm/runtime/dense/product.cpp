@@ -192,7 +192,8 @@ void multiply_within(const DenseTeam& team, const Operand<const R>& left, const 
   const std::int64_t rows = result.rows.count;
   const std::int64_t columns = result.columns.count;
   const std::int64_t folded = left.columns.count;
-  if (ThinProduct<R>::takes(left, right, result)) return ThinProduct<R>(left, right, result, negate).run(team, add);
+  if (bytes >= ThinProduct<R>::most_bytes && ThinProduct<R>::takes(left, right, result))
+    return ThinProduct<R>(left, right, result, negate, memory).run(team, add);
   const Extents extents(rows, columns);
   const bool is_direct = DirectProduct<R>::takes(left);
   const std::int64_t needed = is_direct ? DirectProduct<R>::least_bytes(columns, folded)

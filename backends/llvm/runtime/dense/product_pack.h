@@ -59,6 +59,42 @@ class Panel {
     while (joint_ < source.columns.axis_count && is_joint(joint_)) ++joint_;
   }
 
+  /// Columns at equal distances, whose rows are all within bounds, or perhaps not.
+  struct Run {
+    std::int64_t columns = 0;
+    bool inside = false;
+  };
+  Run run(const Walk& walk) const {
+    if (is_inside(walk)) return {walk.left(joint_), true};
+    // The positions [begin, end) along the last axis are inside.
+    std::int64_t begin = 0;
+    std::int64_t end = walk.left();
+    for (int bound = 0; bound < source_.bounds; ++bound) {
+      const std::int64_t at = walk.place().coordinates[bound];
+      const std::int64_t step = source_.columns.last().step.coordinates[bound];
+      const std::int64_t low = low_[bound] + at;
+      const std::int64_t room = source_.limits[bound] - high_[bound] - at;
+      if (step == 0) {
+        if (low < 0 || room <= 0) end = 0;
+        continue;
+      }
+      if (low < 0) begin = std::max(begin, steps(-low, step));
+      end = std::min(end, room <= 0 ? 0 : steps(room, step));
+    }
+    if (begin >= end) return {walk.left(), false};
+    return begin == 0 ? Run{end, true} : Run{begin, false};
+  }
+  /// Where the first row lies, and whether the others follow at equal distances.
+  const Place& first_row() const { return segments_[0].place; }
+  bool is_line() const { return segment_count_ == 1; }
+  /// Where each row's columns lie from where the walk is on: those that are not within bounds, or missing, are zeros.
+  /// Columns lie side by side and move no coordinates.
+  void find(const Walk& walk, const R** sources) const {
+    find(source_.data + walk.place().address, walk.place().coordinates, false, sources);
+  }
+  /// Whether all columns of a run are within bounds where its first one is, and lie side by side.
+  bool has_rows() const { return source_.columns.last().step.address == 1 && !moves_coordinates(); }
+
   /// The columns [begin, begin + length), at most longest_panel.
   void pack(std::int64_t begin, std::int64_t length, R* panel) const {
     Walk walk(source_.columns, begin);
@@ -124,32 +160,6 @@ class Panel {
     const Coordinates& steps = source_.columns.last().step.coordinates;
     return std::any_of(steps.begin(), steps.end(), [](std::int64_t step) { return step != 0; });
   }
-  /// Columns at equal distances, whose rows are all within bounds, or perhaps not.
-  struct Run {
-    std::int64_t columns = 0;
-    bool inside = false;
-  };
-
-  Run run(const Walk& walk) const {
-    if (is_inside(walk)) return {walk.left(joint_), true};
-    // The positions [begin, end) along the last axis are inside.
-    std::int64_t begin = 0;
-    std::int64_t end = walk.left();
-    for (int bound = 0; bound < source_.bounds; ++bound) {
-      const std::int64_t at = walk.place().coordinates[bound];
-      const std::int64_t step = source_.columns.last().step.coordinates[bound];
-      const std::int64_t low = low_[bound] + at;
-      const std::int64_t room = source_.limits[bound] - high_[bound] - at;
-      if (step == 0) {
-        if (low < 0 || room <= 0) end = 0;
-        continue;
-      }
-      if (low < 0) begin = std::max(begin, steps(-low, step));
-      end = std::min(end, room <= 0 ? 0 : steps(room, step));
-    }
-    if (begin >= end) return {walk.left(), false};
-    return begin == 0 ? Run{end, true} : Run{begin, false};
-  }
   static std::int64_t steps(std::int64_t distance, std::int64_t step) {
     return step == 1 ? distance : (distance + step - 1) / step;
   }
@@ -169,8 +179,12 @@ class Panel {
 
   // Columns that lie side by side in each row, all of them within bounds or none.
   void transpose(const R* from, const Coordinates& at, bool inside, std::int64_t columns, R* panel) const {
-    alignas(vector_bytes) static constexpr R zeros[longest_panel] = {};
     const R* sources[width];
+    find(from, at, inside, sources);
+    transpose(sources, columns, panel);
+  }
+  void find(const R* from, const Coordinates& at, bool inside, const R** sources) const {
+    alignas(vector_bytes) static constexpr R zeros[longest_panel] = {};
     std::fill(sources, sources + width, zeros);
     const Place& step = source_.rows.last().step;
     for (int k = 0; k < segment_count_; ++k) {
@@ -179,7 +193,6 @@ class Panel {
       for (int row = rows.begin; row < rows.end; ++row)
         sources[segment.row + row] = from + segment.place.address + row * step.address;
     }
-    transpose(sources, columns, panel);
   }
   void transpose(const R* const* sources, std::int64_t columns, R* panel) const {
     constexpr int fours = width / 4 * 4;

@@ -23,15 +23,22 @@ class ProductResult {
   void multiply(std::int64_t row_panel, std::int64_t column_panel, std::int64_t depth,
                 const typename Tile<R>::Left& left, const R* right, bool add) const {
     const std::int64_t row = row_panel * tile_rows;
+    multiply_rows(row, std::min<std::int64_t>(tile_rows, result_.rows.count - row), column_panel, depth, left, right,
+                  add);
+  }
+
+  /// The same for the tile's first rows, from `row` on; the left factor's rows are Tile's Left or Rows.
+  template <typename Factor>
+  void multiply_rows(std::int64_t row, std::int64_t row_count, std::int64_t column_panel, std::int64_t depth,
+                     const Factor& left, const R* right, bool add) const {
     const std::int64_t column = column_panel * width;
     Walk rows(result_.rows, row);
     Walk columns(result_.columns, column);
     R* const target = result_.data + rows.place().address + columns.place().address;
-    const std::int64_t row_count = std::min<std::int64_t>(tile_rows, result_.rows.count - row);
     const std::int64_t column_count = std::min(width, result_.columns.count - column);
     const std::int64_t thirds = in_whole(row_count, tile_third);
     const std::int64_t vectors = in_whole(column_count, Tile<R>::lanes);
-    const auto function = Tile<R>::functions[thirds - 1][vectors - 1];
+    const auto function = Tile<R>::template functions<Factor>[thirds - 1][vectors - 1];
     const bool side_by_side = result_.columns.last().step.address == 1 && columns.left() >= column_count;
     if (row_count == thirds * tile_third && column_count == vectors * Tile<R>::lanes && side_by_side &&
         rows.left() >= row_count)

@@ -24,6 +24,10 @@ struct Tile {
     std::int64_t row_step;
     std::int64_t column_step;
   };
+  /// Element (i, k) is rows[i][k].
+  struct Rows {
+    const R* rows[tile_rows];
+  };
   /// Rows `stride` apart, whose elements follow each other. The product is added to what is there, or replaces it.
   struct Result {
     R* data;
@@ -32,10 +36,10 @@ struct Tile {
     R sign;  ///< of the product
   };
 
-  /// The product of `depth` columns of the left factor and as many rows of the right one, which follow each other. An
-  /// element has the same bits in a tile of any size.
-  template <int rows, int vectors>
-  static void multiply(std::int64_t depth, Left left, const R* right, const Result& result) {
+  /// The product of `depth` columns of the left factor, which is Left or Rows, and as many rows of the right one, which
+  /// follow each other. An element has the same bits in a tile of any size.
+  template <int rows, int vectors, typename Factor>
+  static void multiply(std::int64_t depth, const Factor& left, const R* right, const Result& result) {
     Vector sums[rows][vectors];
     const auto for_each = [](const auto& body) __attribute__((always_inline)) {
       unrolled<rows>([&](auto i) __attribute__((always_inline)) {
@@ -46,14 +50,33 @@ struct Tile {
       sums[i][j] = Vector{};
       __builtin_prefetch(result.data + i * result.stride + j * lanes, 1);
     });
-    for (std::int64_t k = 0; k < depth; ++k, left.data += left.column_step, right += columns) {
+    const auto fold = [&](const auto& factor) __attribute__((always_inline)) {
       Vector row[vectors];
       unrolled<vectors>(
           [&](auto j) __attribute__((always_inline)) { row[j] = *reinterpret_cast<const Vector*>(right + j * lanes); });
       unrolled<rows>([&](auto i) __attribute__((always_inline)) {
-        const Vector element = left.data[i * left.row_step] - Vector{};
+        const Vector element = factor(i) - Vector{};
         unrolled<vectors>([&](auto j) __attribute__((always_inline)) { sums[i][j] = element * row[j] + sums[i][j]; });
       });
+      right += columns;
+    };
+    if constexpr (std::is_same_v<Factor, Left>) {
+      // An address is one of few pointers and up to twice the step, which instructions add; none waits for another.
+      constexpr int group = 3;
+      const R* data[(rows + group - 1) / group];
+      unrolled<(rows + group - 1) / group>(
+          [&](auto k) __attribute__((always_inline)) { data[k] = left.data + k * group * left.row_step; });
+      for (std::int64_t k = 0; k < depth; ++k) {
+        fold([&](auto i) __attribute__((always_inline)) { return data[i / group][i % group * left.row_step]; });
+        for (const R*& pointer : data) pointer += left.column_step;
+      }
+    } else {
+      std::int64_t k = 0;
+      for (; k + 4 <= depth; k += 4)  // each address is loaded once for four
+        unrolled<4>([&](auto next) __attribute__((always_inline)) {
+          fold([&](auto i) __attribute__((always_inline)) { return left.rows[i][k + next]; });
+        });
+      for (; k < depth; ++k) fold([&](auto i) __attribute__((always_inline)) { return left.rows[i][k]; });
     }
     for_each([&](auto i, auto j) __attribute__((always_inline)) {
       auto* const target = reinterpret_cast<Loose*>(result.data + i * result.stride + j * lanes);
@@ -61,11 +84,14 @@ struct Tile {
     });
   }
 
-  using Function = void (*)(std::int64_t depth, Left left, const R* right, const Result& result);
+  template <typename Factor>
+  using Function = void (*)(std::int64_t depth, const Factor& left, const R* right, const Result& result);
   /// By thirds of the rows and by vectors, each less one.
-  static constexpr Function functions[3][tile_vectors] = {{multiply<tile_third, 1>, multiply<tile_third, 2>},
-                                                          {multiply<2 * tile_third, 1>, multiply<2 * tile_third, 2>},
-                                                          {multiply<tile_rows, 1>, multiply<tile_rows, 2>}};
+  template <typename Factor>
+  static constexpr Function<Factor> functions[3][tile_vectors] = {
+      {multiply<tile_third, 1, Factor>, multiply<tile_third, 2, Factor>},
+      {multiply<2 * tile_third, 1, Factor>, multiply<2 * tile_third, 2, Factor>},
+      {multiply<tile_rows, 1, Factor>, multiply<tile_rows, 2, Factor>}};
 };
 
 }  // namespace jaxc::cpu::JAXC_DENSE_TARGET
