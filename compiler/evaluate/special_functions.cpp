@@ -199,8 +199,9 @@ Real gamma_sample_derivative(Real a, Real x) {
 }
 
 Real incomplete_beta(Real a, Real b, Real x) {
-  if (!(a > 0) || !(b > 0) || !(x >= 0) || x > 1) return nan;
+  if (!(a >= 0) || !(b >= 0) || !(x >= 0) || x > 1 || (a == 0 && b == 0)) return nan;
   if (x == 0 || x == 1) return x;
+  if (a == 0 || b == 0) return a == 0 ? 1 : 0;  // all weight at one end
   if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(b, a, 1 - x);
   const Real front =
       std::exp(a * std::log(x) + b * std::log1p(-x) + std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b)) / a;

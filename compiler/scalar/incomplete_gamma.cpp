@@ -221,7 +221,7 @@ Scalar incomplete_beta(Scalar a, Scalar b, Scalar x) {
   // Mass at 0 for a = 0 or b infinite, at 1 for b = 0 or a infinite.
   const Scalar at_zero = (a == 0.0) | (b == infinity);
   const Scalar at_one = (b == 0.0) | (a == infinity);
-  Scalar outside = select(at_zero, 1.0, select(at_one, 0.0, select(x == 0.0, 0.0, like(x, 1))));
+  Scalar outside = select((x == 0.0) | (x == 1.0), x, select(at_zero, 1.0, select(at_one, 0.0, like(x, 1))));
   outside = select(inside & !(at_zero & at_one), outside, not_a_number);
   return select(valid, value, outside);
 }
