@@ -108,7 +108,7 @@ Results gathered(const Application& application) {
   const Type& type = application.types[0];
   const ir::GatherNumbers numbers = ir::gather_numbers(application.parameters());
   const Addressing addressing{numbers.start_index_map, numbers.operand_batch_axes, numbers.index_batch_axes,
-                              ir::index_mode(application.parameters())};
+                              ir::gather_mode(application.parameters())};
   const Shape& shape = operand.type().shape;
   const Shape window = application.parameters().integers("slice_sizes");
   const auto indices = load_indices(index_array);
@@ -147,7 +147,7 @@ void for_each_update(const Application& application, Function function) {
   const Shape& updates = application.operands[2].type().shape;
   const ir::ScatterNumbers numbers = ir::scatter_numbers(application.parameters());
   const Addressing addressing{numbers.index_to_operand_axes, numbers.operand_batch_axes, numbers.index_batch_axes,
-                              ir::index_mode(application.parameters())};
+                              ir::scatter_mode(application.parameters())};
   const auto indices = load_indices(index_array);
   const auto is_window = mask_of(numbers.update_window_axes, updates.size());
   const auto dropped =

@@ -280,7 +280,7 @@ void gather(Lowering& lowering, const Equation& equation) {
   places.window_axes = numbers.offset_axes;
   places.sizes = equation.parameters.integers("slice_sizes");
   places.extents = lowering.type(equation.inputs[0]).shape;
-  places.mode = ir::index_mode(equation.parameters);
+  places.mode = ir::gather_mode(equation.parameters);
   places.dtype = lowering.type(equation.inputs[0]).dtype;
   places.windowless.resize(places.extents.size());
   for (std::int64_t axis : numbers.collapsed_axes) places.windowless[static_cast<std::size_t>(axis)] = true;
@@ -313,7 +313,7 @@ void scatter(Lowering& lowering, const Equation& equation) {
   places.index_batch = numbers.index_batch_axes;
   places.window_axes = numbers.update_window_axes;
   places.extents = operand.shape;
-  places.mode = ir::index_mode(equation.parameters);
+  places.mode = ir::scatter_mode(equation.parameters);
   places.dtype = lowering.type(equation.inputs[0]).dtype;
   places.windowless.resize(operand.shape.size());
   for (std::int64_t axis : numbers.inserted_axes) places.windowless[static_cast<std::size_t>(axis)] = true;

@@ -105,11 +105,17 @@ std::int64_t operation_cost(const Region& region) {
 
 std::int64_t lane_width(const Program& program, const Nest& nest, std::int64_t extent, std::int64_t vector_bits) {
   std::size_t widest = 1;
-  for (const ScalarOp& op : nest.body.ops)  // scalars, such as loops' positions, fill no lanes
-    if (op.opcode == Opcode::read && !op.indices.empty()) widest = std::max(widest, element_bytes(op.dtype));
+  std::size_t widest_scalar = 1;  // a loop's position, for example, which fills no lanes
+  for (const ScalarOp& op : nest.body.ops) {
+    if (op.opcode != Opcode::read) continue;
+    std::size_t& bytes = op.indices.empty() ? widest_scalar : widest;
+    bytes = std::max(bytes, element_bytes(op.dtype));
+  }
   for (const NestOutput& output : nest.outputs)
     widest = std::max(widest, element_bytes(program.arrays[output.result].dtype));
-  const std::int64_t full = vector_bits / (8 * static_cast<std::int64_t>(widest));
+  const auto width = [&](std::size_t bytes) { return vector_bits / (8 * static_cast<std::int64_t>(bytes)); };
+  // Where not even one vector would be full, two narrow ones may be.
+  const std::int64_t full = extent < width(widest) ? width(std::max(widest, widest_scalar)) : width(widest);
   return std::min(full, static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(extent))));
 }
 
@@ -312,9 +318,10 @@ NestPlan schedule_nest(const Program& program, const Nest& nest, std::int64_t ve
   const bool ordered = std::any_of(nest.axes.begin(), nest.axes.end(),
                                    [](const ir::Axis& axis) { return axis.kind == AxisKind::ordered; });
   const std::optional<std::size_t> sharing = axis_sharing_reads(nest);
-  if (!nest.axes.empty() && !ordered) {
+  if (!nest.axes.empty()) {
     std::int64_t best = lane_cost(program, nest, nest.axes.size() - 1, 1);
     for (std::size_t axis = nest.axes.size(); axis-- > 0;) {
+      if (nest.axes[axis].kind == AxisKind::ordered) break;  // inside it, lanes keep the order of all points
       if (nest.axes[axis].extent < 2 || axis == sharing) continue;
       if (nest.axes[axis].kind == AxisKind::reduced && !nest.reduction->merge) continue;
       const std::int64_t candidate = lane_width(program, nest, nest.axes[axis].extent, vector_bits);

@@ -83,7 +83,7 @@ Types gather_types(const TypeQuery& query) {
   const Type& operand = query.operands[0];
   const Type& indices = query.operands[1];
   const GatherNumbers numbers = gather_numbers(query.parameters());
-  index_mode(query.parameters());
+  gather_mode(query.parameters());
   const auto sizes = query.parameters().integers("slice_sizes");
   const std::size_t rank = operand.shape.size();
   require_index_array(query, indices, numbers.start_index_map.size());
@@ -125,7 +125,7 @@ Types scatter_types(const TypeQuery& query) {
   const Type& indices = query.operands[1];
   const Type& updates = query.operands[2];
   const ScatterNumbers numbers = scatter_numbers(query.parameters());
-  index_mode(query.parameters());
+  scatter_mode(query.parameters());
   const std::size_t rank = operand.shape.size();
   query.require(updates.dtype == operand.dtype, "updates and operand must have one dtype, got {} and {}",
                 name(updates.dtype), name(operand.dtype));

@@ -68,6 +68,14 @@ JaxprPointer optional_jaxpr(const Parameter* parameter) {
   return pointer == nullptr ? nullptr : *pointer;
 }
 
+IndexMode index_mode(const Parameters& parameters, IndexMode promised) {
+  const std::string mode = word(parameters, "mode");
+  if (mode == "CLIP" || mode == "0") return IndexMode::clip;
+  if (mode == "FILL_OR_DROP" || mode == "1" || mode.empty()) return IndexMode::fill_or_drop;
+  if (mode == "PROMISE_IN_BOUNDS" || mode == "2") return promised;
+  malformed("mode", fmt::format("CLIP, FILL_OR_DROP or PROMISE_IN_BOUNDS, got {}", mode));
+}
+
 }  // namespace
 
 std::vector<PadAmount> pad_amounts(const Parameters& parameters) {
@@ -105,11 +113,12 @@ ScatterNumbers scatter_numbers(const Parameters& parameters) {
           field(call, "scatter_indices_batching_dims")};
 }
 
-IndexMode index_mode(const Parameters& parameters) {
-  const std::string mode = word(parameters, "mode");
-  if (mode == "CLIP" || mode == "PROMISE_IN_BOUNDS" || mode == "0" || mode == "2") return IndexMode::clip;
-  if (mode == "FILL_OR_DROP" || mode == "1" || mode.empty()) return IndexMode::fill_or_drop;
-  malformed("mode", fmt::format("CLIP, FILL_OR_DROP or PROMISE_IN_BOUNDS, got {}", mode));
+IndexMode gather_mode(const Parameters& parameters) {
+  return index_mode(parameters, IndexMode::clip);
+}
+
+IndexMode scatter_mode(const Parameters& parameters) {
+  return index_mode(parameters, IndexMode::fill_or_drop);
 }
 
 Window window(const Parameters& parameters) {

@@ -37,9 +37,11 @@ struct ScatterNumbers {
 };
 ScatterNumbers scatter_numbers(const Parameters& parameters);
 
-/// What an index outside its bounds does. PROMISE_IN_BOUNDS is read as clip.
+/// What an index outside its bounds does. Where PROMISE_IN_BOUNDS is broken, XLA clips what a gather reads and drops
+/// what a scatter stores, and so do these.
 enum class IndexMode { clip, fill_or_drop };
-IndexMode index_mode(const Parameters& parameters);
+IndexMode gather_mode(const Parameters& parameters);
+IndexMode scatter_mode(const Parameters& parameters);
 
 /// A window over every axis of an operand.
 struct Window {
