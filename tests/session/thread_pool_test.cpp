@@ -60,6 +60,16 @@ TEST(ThreadPoolOfThreads, ServesConcurrentCallers) {
   for (std::thread& caller : callers) caller.join();
 }
 
+TEST(ThreadPoolOfThreads, ServesACallerWhileAPartRuns) {
+  ThreadPool pool(3);
+  std::vector<int> done(5, 0);
+  pool.run(5, [&](std::int64_t part) {
+    if (part == 0) std::thread([&] { expect_each_part_once(pool, 9); }).join();
+    ++done[static_cast<std::size_t>(part)];
+  });
+  EXPECT_EQ(done, std::vector<int>(5, 1));
+}
+
 #if !__has_feature(thread_sanitizer)  // which starts no threads in forked processes
 TEST(ThreadPoolOfThreads, StartsAnewInForkedProcesses) {
   for (int k = 0; k < 20; ++k) {
