@@ -133,7 +133,7 @@ def factorizations():
         diagonals[2][:, -1] = 0
         if name[0] == "f":
             case(f"tridiagonal_{name}", linalg.tridiagonal_solve, *diagonals, numbers(dtype, 2, n, 3), rtol=tolerance)
-    singular = [np.array(row, np.float32) for row in ([0, 1, 2], [1, 1, 0], [1, 0, 0])]  # the last pivot is zero
+    singular = [np.array(row, np.float32) for row in ([0, 1, 1], [1, 2, 1], [1, 1, 0])]  # the last pivot is zero
     for name, diagonals in {"last": singular, "middle": [0 * row for row in singular]}.items():
         case(f"tridiagonal_singular_{name}", linalg.tridiagonal_solve, *diagonals, np.ones((3, 2), np.float32), rtol=0)
     case("cholesky_indefinite", linalg.cholesky, np.diag([1.0, -1, 2]).astype(np.complex64), rtol=1e-6)
