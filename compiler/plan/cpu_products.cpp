@@ -21,8 +21,8 @@ constexpr std::int64_t shortest_axis = 48;
 constexpr std::int64_t fewest_columns = 16;
 constexpr std::int64_t most_few_columns = 24;
 // Generated code gathers axes out of order, images with zeros between their elements, and the right operand's columns
-// where they lie apart, and looks at every border of windows: beyond these, packing pays. One vector of columns that
-// lie side by side is loaded as fast without.
+// where they lie apart, and looks at every border of windows: beyond these, packing pays. In loops windows are straight
+// code, which is as fast for one vector of columns.
 constexpr std::int64_t most_scattered = std::int64_t{1} << 13;
 constexpr std::int64_t shortest_scattered = 8;
 constexpr std::int64_t most_columns_of_a_vector = 16;
@@ -30,6 +30,9 @@ constexpr std::int64_t fewest_rows_of_a_step = 32;
 // Images are read where they lie, which takes runs of features; then few columns pay.
 constexpr std::int64_t fewest_read_rows = 12;
 constexpr std::int64_t fewest_read_columns = 3;
+// Gradients by kernels of fewer features are packed a few elements at a time, which takes many of them.
+constexpr std::int64_t fewest_features = 5;
+constexpr std::int64_t fewest_rows_of_few_features = 128;
 constexpr std::int64_t shortest_read_run = 64;
 constexpr std::int64_t shortest_gathered_run = 24;
 // Few rows by a right operand that leaves the caches: generated code reads it in pieces that are too short.
@@ -80,10 +83,13 @@ bool pays(const Piece& piece, bool is_dilated, ProductPlace place) {
   const bool is_read = m >= fewest_read_rows && run(piece) >= (is_dilated ? shortest_gathered_run : shortest_read_run);
   if (n >= fewest_read_columns && is_read && (is_dilated || !piece.bounds.empty()) && extents.is_above(most_scattered))
     return true;
-  if (!is_dilated && piece.columns.back().right == 1 && n <= most_columns_of_a_vector) return false;
+  const bool has_few_features = piece.rows.back().left == 1 && piece.rows.back().extent < fewest_features;
+  if (!piece.bounds.empty() && has_few_features && m < fewest_rows_of_few_features) return false;
+  const bool in_step = place != ProductPlace::outside;
+  if (in_step && !is_dilated && piece.columns.back().right == 1 && n <= most_columns_of_a_vector) return false;
   // Each step packs the matrix again.
   const bool is_matrix = piece.bounds.empty() && piece.folded.size() == 1;
-  if (is_matrix && place != ProductPlace::outside && m < fewest_rows_of_a_step) return false;
+  if (is_matrix && in_step && m < fewest_rows_of_a_step) return false;
   return std::min({2 * m, n, k}) >= shortest_scattered && extents.is_above(most_scattered);
 }
 
