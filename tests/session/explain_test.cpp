@@ -63,7 +63,10 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"sort_of_two_keys",
             "{ lambda ; a:f32[3000] b:f32[3000]. let c:f32[3000] d:f32[3000] = sort[dimension=0 is_stable=True "
             "num_keys=2] a b in (c, d) }",
-            "sort", "generated", "one real key"},
+            "argsort", "library", "quicksort"},
+        Row{"sort_of_complex",
+            "{ lambda ; a:c64[3000]. let b:c64[3000] = sort[dimension=0 is_stable=True num_keys=1] a in (b,) }", "sort",
+            "generated", "one real key"},
         Row{"reflections", "{ lambda ; a:f32[190,170]. let b:f32[190,170] c:f32[170] = geqrf a in (b, c) }", "geqrf",
             "library", "a matrix of 190 x 170"}),
     [](const auto& info) { return std::string(info.param.name); });

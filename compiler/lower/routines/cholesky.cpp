@@ -66,7 +66,8 @@ class Rows {
     const auto step = [&](const Items::Step& step) -> Items::Values {
       const Elements rows = panel(step.carries[0], step.position);
       const auto update = [&](ArrayId number, const Elements& below) { return without(below, rows, number); };
-      return {{each_panel_beyond(items_, panels_, step.position, false, step.carries[0], update)}, {rows}};
+      return {{each_panel_from(items_, panels_, next_panel(items_, step.position), false, step.carries[0], update)},
+              {rows}};
     };
     return joined(items_, panels_,
                   items_.loop({.name = "cholesky", .trip_count = panels_.count, .carries = {rest}}, step).outputs[0],
@@ -98,15 +99,33 @@ class Rows {
     return items_.loop({.name = "cholesky", .trip_count = panels_.size, .carries = {none}}, step).carries[0];
   }
 
-  // `below` with finished rows taken out of panel `number`.
+  // `below` with finished rows taken out of panel `number`, from its diagonal on in blocks of some vectors.
   Elements without(const Elements& below, const Elements& rows, ArrayId number) const {
-    const Elements sum = items_.sum({panels_.size, n_}, {panels_.size}, [&](const Point& p) {
-      return conj(p.read(rows, {p[2], column_of(p.shared(number), p[0])})) * p.read(rows, {p[2], p[1]});
+    const std::int64_t wide = items_.dtype() == DType::f32 ? 2 : 1;
+    const Panels blocks{(panels_.count + wide - 1) / wide, wide * panels_.size};
+    const Shape block = {panels_.size, blocks.size};
+    const bool padded = blocks.extent() != n_;
+    const auto update = [&](ArrayId right, const Elements& rest) {
+      const auto column = [&](const Point& p) { return row_of(blocks, p.shared(right), p[1]); };
+      const auto inside = [&](const Point& p) { return row_number(blocks, p.shared(right), p[1]) < p.integer(n_); };
+      const auto read = [&](const Point& p, const Elements& source, const Place& row) {
+        const std::vector<Place> place = {row, column(p)};
+        return padded ? p.read(source, place, inside(p)) : p.read(source, place);
+      };
+      const Elements sum = items_.sum(block, {panels_.size}, [&](const Point& p) {
+        return conj(p.read(rows, {p[2], column_of(p.shared(number), p[0])})) * read(p, rows, p[2]);
+      });
+      return items_.update(rest, block, [&](const Point& p) {
+        const Place row = row_of(panels_, p.shared(number), p[0]);
+        Items::ItemStore store{read(p, rest, row) - p.read(sum, {p[0], p[1]}), {row, column(p)}};
+        if (padded) store.guard = inside(p);
+        return store;
+      });
+    };
+    const ArrayId first = items_.lowering().map({}, {number}, [&](RegionBuilder& b, auto values) {
+      return b.binary(Opcode::div, values[0], b.integer(DType::i64, wide));
     });
-    return items_.update(below, {panels_.size, n_}, [&](const Point& p) {
-      const Place place = row_of(panels_, p.shared(number), p[0]);
-      return Items::ItemStore{p.read(below, {place, p[1]}) - p.read(sum, {p[0], p[1]}), {place, p[1]}};
-    });
+    return each_panel_from(items_, blocks, first, false, below, update);
   }
 
   // The column of a row's diagonal; some column in padding.

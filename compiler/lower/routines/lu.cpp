@@ -120,7 +120,8 @@ class PanelFactors {
       const auto update = [&](ArrayId number, const Elements& below) {
         return without(below, columns, right, number, step.position);
       };
-      return {{each_panel_beyond(items_, row_panels_, step.position, false, with_right, update), panel.carries[1]},
+      return {{each_panel_from(items_, row_panels_, next_panel(items_, step.position), false, with_right, update),
+               panel.carries[1]},
               {panel.outputs[0]}};
     };
     const Items::Values values =

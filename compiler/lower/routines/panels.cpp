@@ -52,17 +52,17 @@ Elements joined(const Items& items, const Panels& panels, const Elements& stacke
   return result;
 }
 
-Elements each_panel_beyond(const Items& items, const Panels& panels, ArrayId first, bool reverse,
-                           const Elements& initial,
-                           const std::function<Elements(ArrayId panel, const Elements& carry)>& body) {
+ArrayId next_panel(const Items& items, ArrayId panel, bool reverse) {
+  return items.lowering().map({}, {panel}, [&](RegionBuilder& b, auto number) {
+    return b.binary(reverse ? Opcode::sub : Opcode::add, number[0], b.integer(DType::i64, 1));
+  });
+}
+
+Elements each_panel_from(const Items& items, const Panels& panels, ArrayId first, bool reverse, const Elements& initial,
+                         const std::function<Elements(ArrayId panel, const Elements& carry)>& body) {
   Lowering& lowering = items.lowering();
-  const auto next = [&](ArrayId panel) {
-    return Elements{lowering.map({}, {panel}, [&](RegionBuilder& b, auto number) {
-      return b.binary(reverse ? Opcode::sub : Opcode::add, number[0], b.integer(DType::i64, 1));
-    })};
-  };
   return items.loop_while(
-      "panels", {next(first), initial},
+      "panels", {{first}, initial},
       [&](const std::vector<Elements>& carries) {
         return lowering.map({}, {carries[0].real}, [&](RegionBuilder& b, auto number) {
           return reverse ? b.binary(Opcode::le, b.integer(DType::i64, 0), number[0])
@@ -70,7 +70,7 @@ Elements each_panel_beyond(const Items& items, const Panels& panels, ArrayId fir
         });
       },
       [&](const std::vector<Elements>& carries) -> std::vector<Elements> {
-        return {next(carries[0].real), body(carries[0].real, carries[1])};
+        return {{next_panel(items, carries[0].real, reverse)}, body(carries[0].real, carries[1])};
       })[1];
 }
 

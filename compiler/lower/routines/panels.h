@@ -34,9 +34,11 @@ ArrayId first_panel(const Items& items);
 /// Stacked panels of `columns` columns as one matrix.
 Elements joined(const Items& items, const Panels& panels, const Elements& stacked, std::int64_t columns);
 
-/// `body(panel, carry)` for the panels after `first`, or, when `reverse`, for those before it.
-Elements each_panel_beyond(const Items& items, const Panels& panels, ArrayId first, bool reverse,
-                           const Elements& initial,
-                           const std::function<Elements(ArrayId panel, const Elements& carry)>& body);
+/// The number of the panel after `panel`, or, when `reverse`, of the one before it.
+ArrayId next_panel(const Items& items, ArrayId panel, bool reverse = false);
+
+/// `body(panel, carry)` for `first` and the panels after it, or, when `reverse`, for those before it.
+Elements each_panel_from(const Items& items, const Panels& panels, ArrayId first, bool reverse, const Elements& initial,
+                         const std::function<Elements(ArrayId panel, const Elements& carry)>& body);
 
 }  // namespace jaxc::compiler::lowering

@@ -75,7 +75,9 @@ class RowSolve {
         const auto update = [&](ArrayId number, const Elements& others) {
           return without(before, others, rows, number, step.position);
         };
-        return {{each_panel_beyond(items_, panels_, step.position, !forward_, step.carries[0], update)}, {rows}};
+        return {{each_panel_from(items_, panels_, next_panel(items_, step.position, !forward_), !forward_,
+                                 step.carries[0], update)},
+                {rows}};
       };
       const Items::Form form{
           .name = "triangular_solve", .trip_count = panels_.count, .reverse = !forward_, .carries = {rest}};
