@@ -24,6 +24,24 @@ TEST_P(Scratch, IsInProportion) {
   EXPECT_GE(memory.planned, memory.live);
 }
 
+// Both buffers of a carry that trade places are taken from the first node of a step to the last: the verifier refuses a
+// plan that lends one of them to the products.
+TEST(CarriesThatTradePlaces, KeepTheirMemoryThroughout) {
+  constexpr std::string_view text = R"({ lambda ; w:f32[3000,3000] h:f32[3000]. let
+      p:f32[3000] q:f32[7] = scan[
+        jaxpr={ lambda ; w:f32[3000,3000] h:f32[3000]. let
+            a:f32[3000] = dot_general[dimension_numbers=(([0], [0]), ([], [])) preferred_element_type=float32] h w
+            b:f32[3000] = dot_general[dimension_numbers=(([0], [0]), ([], [])) preferred_element_type=float32] a w
+            c:f32[] = reduce_sum[axes=(0,) out_sharding=None] b
+            d:f32[3000] = rev[dimensions=(0,)] h
+            e:f32[3000] = mul d c
+          in (e, c) }
+        length=7 num_carry=1 num_consts=1 reverse=False unroll=1] w h
+    in (p, q) })";
+  const Executable executable = compile(Program::parse(text), {.make_code = false});
+  EXPECT_NE(executable.dump(Stage::plan).find(" doubled"), std::string::npos) << executable.dump(Stage::plan);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Rows, Scratch,
     testing::Values(
