@@ -500,9 +500,21 @@ def packed_products_of_steps():
     case("few_rows_by_a_large_matrix", rows_by_matrix, normal(3, 2100), rtol=1e-4)
 
 
+def several_keys():
+    """Long enough lines for a library, with ties, NaN, both zeros, along each axis."""
+    draw = np.random.default_rng(11)
+    values = np.array([0.0, -0.0, 1.5, -2.0, np.nan, -np.nan, np.inf], np.float32)
+    a, b = (jnp.asarray(draw.choice(values, (2, 90))) for _ in range(2))
+    c, d = jnp.asarray(draw.integers(-2, 3, (2, 90))), jnp.asarray(np.arange(180).reshape(2, 90))
+    by = lambda keys, axis: lambda *operands: lax.sort(operands, dimension=axis, num_keys=keys)
+    case("sorts_by_several_keys", lambda a, b, c, d: (
+        by(2, 1)(a, b, d), by(3, 1)(c, a, b, d), by(2, 0)(a.T, c.T, d.T), by(2, 1)(c, b), jnp.lexsort((a[0], c[0])),
+        by(2, 1)(c > 0, a, d), by(3, 1)(a.astype(jnp.float16), c.astype(jnp.int8), c.astype(jnp.uint64), d)), a, b, c, d)
+
+
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
                   row_loops, joining, narrow_routines, prefixes, shared_models,
-                  scaled_matrices, real_spectra, keys_and_bits, packed_products,
+                  scaled_matrices, real_spectra, keys_and_bits, several_keys, packed_products,
                   packed_products_of_steps):
         write()
