@@ -6,6 +6,7 @@
 #include <complex>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 #include "compiler/evaluate/values.h"
 
@@ -137,11 +138,13 @@ T sign(T x) {
 template <typename T>
 T integer_power(T x, std::int64_t exponent) {
   auto remaining = exponent < 0 ? 0 - static_cast<std::uint64_t>(exponent) : static_cast<std::uint64_t>(exponent);
-  T power = T(1);
-  for (T square = x; remaining != 0; remaining >>= 1) {
-    if ((remaining & 1) != 0) power = multiply(power, square);
-    square = multiply(square, square);
+  std::optional<T> product;  // none yet, since 1 times an infinite complex number has parts that are NaN
+  for (T square = x; remaining != 0;) {
+    if ((remaining & 1) != 0) product = product ? multiply(*product, square) : square;
+    remaining >>= 1;
+    if (remaining != 0) square = multiply(square, square);
   }
+  const T power = product.value_or(T(1));
   return exponent < 0 ? T(1) / power : power;
 }
 
