@@ -1,4 +1,5 @@
-// Sorts: by counting for short axes, by a bitonic network on positions for long ones; both are stable.
+// Sorts: by counting for short axes, by a bitonic network on positions for long ones, by selection where few leading
+// elements are wanted; all are stable.
 #include <algorithm>
 #include <bit>
 
@@ -93,6 +94,12 @@ Elements network_order(const Items& items, std::int64_t extent, const Before& be
     return {{values[1]}};
   };
   return items.loop({.name = "sort", .trip_count = stages, .carries = {identity}}, stage).carries[0];
+}
+
+// How often a network goes over a line.
+std::int64_t network_passes(std::int64_t extent) {
+  const std::int64_t stages = std::bit_width(static_cast<std::uint64_t>(extent - 1));
+  return stages * (stages + 1) / 2;
 }
 
 // The permutation of leading ranks: order[r] is the element of rank r.
@@ -239,6 +246,35 @@ OpId total_order(RegionBuilder& builder, DType integer, OpId bits) {
                         builder.binary(Opcode::shift_right_logical, sign, builder.integer(integer, 1)));
 }
 
+// The positions of the `count` largest integers, equal ones in order: each the first of the largest among those that
+// come after the one before, by two folds.
+Elements selected_order(const Items& items, const Key& key, std::int64_t extent, std::int64_t count) {
+  const auto limit = [&](const Point& p, Opcode merge) {
+    const DType dtype = key.read(p, p.integer(0)).dtype();
+    return Scalar{&p.builder, p.builder.constant(identity_of(merge, dtype))};
+  };
+  const auto select_next = [&](const Items::Step& step) -> Items::Values {
+    const Elements& last_key = step.carries[0];
+    const Elements& last_place = step.carries[1];
+    const auto remains = [&](const Point& p, const Scalar& value) {
+      const Scalar last = p.read(last_key, {});
+      return (value < last) | (equal(value, last) & (p.read(last_place, {}) < p[0]));
+    };
+    const Elements largest = items.reduce({}, {extent}, Opcode::max, [&](const Point& p) {
+      const Scalar value = key.read(p, p[0]);
+      return select(remains(p, value), value, limit(p, Opcode::max));
+    });
+    const Elements place = items.reduce({}, {extent}, Opcode::min, [&](const Point& p) {
+      const Scalar value = key.read(p, p[0]);
+      return select(remains(p, value) & equal(value, p.read(largest, {})), p[0], p.integer(extent));
+    });
+    return {.carries = {largest, place}, .outputs = {place}};
+  };
+  const Elements first_key = items.generate({}, [&](const Point& p) { return limit(p, Opcode::min); });
+  const Elements before_all = items.generate({}, [](const Point& p) { return p.integer(-1); });
+  return items.loop({.name = "top_k", .trip_count = count, .carries = {first_key, before_all}}, select_next).outputs[0];
+}
+
 }  // namespace
 
 // The largest in total order, in which 0 comes before -0, so floats are ordered as integers.
@@ -262,7 +298,10 @@ void top_k(Lowering& lowering, const Equation& equation) {
     return key_less(operand.read(p, j), operand.read(p, i));
   };
   const auto expansion = [&]() -> std::vector<ArrayId> {
-    const Elements order = leading_order(items, extent, before);
+    // A pass of a network takes a processor longer than four selections: it looks elements up.
+    const std::int64_t passes = network_passes(extent) * (lowering.options().for_caches ? 4 : 1);
+    const bool few = extent > counted_extent && count <= passes;
+    const Elements order = few ? selected_order(items, operand, extent, count) : leading_order(items, extent, before);
     // Ranks lie along the last axis of the order; along the operand's axis in the results.
     Shape shape = type.shape;
     shape[static_cast<std::size_t>(axis)] = count;

@@ -500,6 +500,29 @@ def packed_products_of_steps():
     case("few_rows_by_a_large_matrix", rows_by_matrix, normal(3, 2100), rtol=1e-4)
 
 
+def leading_elements():
+    """Selections of a few in a scan: ties, both zeros, NaN, infinities, the least integers, and a whole short line."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(6, 1000)).astype(np.float32)
+    x[1, ::7] = 0.0
+    x[2, ::5] = -0.0
+    x[3, 10], x[3, 500] = np.nan, -np.inf
+    x[4], x[5] = -np.inf, 1.5
+    narrow = rng.integers(-3, 4, size=(6, 300)).astype(np.int8)
+    narrow[0] = -128
+    unsigned = rng.integers(0, 2**32, size=(6, 70), dtype=np.uint32)
+    unsigned[1] = 0
+
+    def step(carry, rows):
+        floats, integers, words, halves = rows
+        largest = lax.top_k(floats + carry, 8)
+        others = lax.top_k(integers, 5), lax.top_k(words, 1), lax.top_k(halves, 10)
+        return jnp.where(jnp.isfinite(largest[0][1]), largest[0][1], 0.0) * 0.125, (largest, others)
+
+    case("leading_elements_in_scan", lambda *rows: lax.scan(step, jnp.float32(0), rows)[1], x, narrow, unsigned,
+         x[:, :200].astype(np.float16))
+
+
 def several_keys():
     """Long enough lines for a library, with ties, NaN, both zeros, along each axis."""
     draw = np.random.default_rng(11)
@@ -515,6 +538,6 @@ def several_keys():
 if __name__ == "__main__":
     for write in (elementwise, moving, folding, routines, random, products_of_scans, half_powers, batches_of_matrices,
                   row_loops, joining, narrow_routines, prefixes, shared_models,
-                  scaled_matrices, real_spectra, keys_and_bits, several_keys, packed_products,
+                  scaled_matrices, real_spectra, keys_and_bits, leading_elements, several_keys, packed_products,
                   packed_products_of_steps):
         write()
