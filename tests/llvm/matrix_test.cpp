@@ -3,111 +3,32 @@
 
 #include <algorithm>
 #include <complex>
-#include <numeric>
 #include <random>
 
 #include "compiler/evaluate/values.h"
 #include "compiler/pipeline.h"
 #include "compiler/plan/cpu.h"
 #include "ir/parser.h"
+#include "tests/llvm/matrices.h"
 #include "tests/llvm/run.h"
 
 namespace jaxc::cpu {
 namespace {
 
-using Number = std::complex<double>;
-
-struct Matrix {
-  std::size_t rows = 0;
-  std::size_t columns = 0;
-  std::vector<Number> numbers = std::vector<Number>(rows * columns);
-
-  Number& operator()(std::size_t i, std::size_t j) { return numbers[i * columns + j]; }
-  const Number& operator()(std::size_t i, std::size_t j) const { return numbers[i * columns + j]; }
-};
-
-Matrix operator*(const Matrix& left, const Matrix& right) {
-  Matrix product{left.rows, right.columns};
-  for (std::size_t i = 0; i < left.rows; ++i)
-    for (std::size_t k = 0; k < left.columns; ++k) {
-      const double real = left(i, k).real();
-      const double imaginary = left(i, k).imag();
-      const auto* const row = reinterpret_cast<const double*>(&right(k, 0));  // parts of numbers: products of reals
-      auto* const sums = reinterpret_cast<double*>(&product(i, 0));           // are fast in builds for debugging too
-      for (std::size_t j = 0; j < 2 * right.columns; j += 2) {
-        sums[j] += real * row[j] - imaginary * row[j + 1];
-        sums[j + 1] += real * row[j + 1] + imaginary * row[j];
-      }
-    }
-  return product;
-}
-
-Matrix adjoint(const Matrix& matrix) {
-  Matrix result{matrix.columns, matrix.rows};
-  for (std::size_t i = 0; i < matrix.rows; ++i)
-    for (std::size_t j = 0; j < matrix.columns; ++j) result(j, i) = std::conj(matrix(i, j));
-  return result;
-}
-
-Matrix identity(std::size_t n) {
-  Matrix result{n, n};
-  for (std::size_t i = 0; i < n; ++i) result(i, i) = 1;
-  return result;
-}
-
-/// The elements where `keep(row, column)` holds.
-template <typename Keep>
-Matrix part(const Matrix& matrix, std::size_t rows, std::size_t columns, const Keep& keep) {
-  Matrix result{rows, columns};
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < columns; ++j)
-      if (keep(i, j)) result(i, j) = matrix(i, j);
-  return result;
-}
-bool is_lower(std::size_t i, std::size_t j) {
-  return j <= i;
-}
-bool is_upper(std::size_t i, std::size_t j) {
-  return i <= j;
-}
-
-bool is_any(std::size_t /*i*/, std::size_t /*j*/) {
-  return true;
-}
-
-Matrix conjugate(Matrix matrix) {
-  for (Number& number : matrix.numbers) number = std::conj(number);
-  return matrix;
-}
-
-/// Column j times factors(0, j).
-Matrix times_columns(Matrix matrix, const Matrix& factors) {
-  for (std::size_t i = 0; i < matrix.rows; ++i)
-    for (std::size_t j = 0; j < matrix.columns; ++j) matrix(i, j) *= factors(0, j);
-  return matrix;
-}
-
-Matrix columns_from(const Matrix& matrix, std::size_t first) {
-  Matrix result{matrix.rows, matrix.columns - first};
-  for (std::size_t i = 0; i < result.rows; ++i)
-    for (std::size_t j = 0; j < result.columns; ++j) result(i, j) = matrix(i, first + j);
-  return result;
-}
-
-Number sum(const Matrix& matrix) {
-  return std::accumulate(matrix.numbers.begin(), matrix.numbers.end(), Number{});
-}
-Number trace(const Matrix& matrix) {
-  Number result{};
-  for (std::size_t i = 0; i < matrix.rows; ++i) result += matrix(i, i);
-  return result;
-}
-
-double largest(const Matrix& matrix) {
-  double size = 0;
-  for (const Number& number : matrix.numbers) size = std::max(size, std::abs(number));
-  return size;
-}
+using testing::adjoint;
+using testing::columns_from;
+using testing::conjugate;
+using testing::identity;
+using testing::is_any;
+using testing::is_lower;
+using testing::is_upper;
+using testing::largest;
+using testing::Matrix;
+using testing::Number;
+using testing::part;
+using testing::sum;
+using testing::times_columns;
+using testing::trace;
 
 struct Row {
   DType dtype;
