@@ -148,12 +148,13 @@ void Mover::move_all(llvm::ArrayRef<Move> moves) {
 }
 
 void Mover::exchange(llvm::ArrayRef<Move> moves) {
+  const auto bytes_of = [&](const Move& each) { return code_.plan.buffers[arrays_.placement(each.from).buffer].bytes; };
+  if (std::any_of(moves.begin(), moves.end(), [&](const Move& each) { return bytes_of(each) > exchange_limit; }))
+    return exchange_elements(moves);
   llvm::SmallVector<llvm::Value*, 8> saved;
   for (const Move& each : moves) {
     const ir::BufferId id = arrays_.placement(each.from).buffer;
-    const std::int64_t bytes = code_.plan.buffers[id].bytes;
-    if (bytes > exchange_limit)
-      throw InternalError(fmt::format("cpu: a{} of {} bytes trades places with another array", each.from, bytes));
+    const std::int64_t bytes = bytes_of(each);
     saved.push_back(code_.frame_memory(bytes));
     code_.builder.CreateMemCpy(saved.back(), llvm::Align(64), arrays_.buffer_pointer(id), llvm::Align(1),
                                static_cast<std::uint64_t>(bytes));
@@ -165,6 +166,33 @@ void Mover::exchange(llvm::ArrayRef<Move> moves) {
       throw InternalError("cpu: arrays exchange slices of one buffer");
     move(moves[k].from, moves[k].to);
     arrays_.restore(state);
+  }
+}
+
+void Mover::exchange_elements(llvm::ArrayRef<Move> moves) {
+  for (const Move& each : moves)
+    for (const Move& other : moves)
+      if (arrays_.loop_lanes != nullptr || (arrays_.placement(other.from).buffer == arrays_.placement(each.to).buffer &&
+                                            !arrays_.same_place(other.from, each.to)))
+        throw InternalError(fmt::format("cpu: a{} cannot trade places with a{}", each.to, other.from));
+  llvm::SmallVector<Move, 8> rest(moves.begin(), moves.end());
+  while (!rest.empty()) {
+    const Shape shape = arrays_.info(rest.front().to).shape;
+    auto* const others = std::stable_partition(rest.begin(), rest.end(),
+                                               [&](const Move& each) { return arrays_.info(each.to).shape == shape; });
+    ir::RegionBuilder builder;
+    std::vector<Index> indices;
+    for (std::size_t d = 0; d < shape.size(); ++d) indices.push_back(axis_index(builder.axis(static_cast<int>(d))));
+    ir::Nest nest;
+    nest.axes = parallel_axes(shape);
+    std::vector<OpId> values;
+    for (const Move* each = rest.begin(); each != others; ++each) {
+      values.push_back(builder.read(arrays_.info(each->to).dtype, each->from, indices));
+      nest.outputs.push_back({each->to, std::nullopt, indices, std::nullopt, std::nullopt});
+    }
+    nest.body = builder.finish(values);
+    copy(nest, rest.front().from, rest.front().to);
+    rest.erase(rest.begin(), others);
   }
 }
 

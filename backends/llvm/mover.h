@@ -35,6 +35,8 @@ class Mover {
   bool dense(ir::ArrayId array) const;
   /// Moves between arrays that take each other's place: all that is read is saved on the stack first.
   void exchange(llvm::ArrayRef<Move> moves);
+  /// The same for arrays too large for the stack, element by element: all are read before any is written.
+  void exchange_elements(llvm::ArrayRef<Move> moves);
 
   Code& code_;
   Arrays& arrays_;

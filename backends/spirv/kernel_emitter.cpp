@@ -237,13 +237,14 @@ void KernelEmitter::move(std::vector<Move> moves) {
       continue;
     }
     // What is left trades places: arrays of one size, moved element by element.
-    for (const Move& move : moves) {
-      if (arrays_.count(move.second) != arrays_.count(moves[0].second)) {
+    const auto size = arrays_.count(moves[0].second);
+    const auto others = std::stable_partition(moves.begin(), moves.end(),
+                                              [&](const Move& move) { return arrays_.count(move.second) == size; });
+    for (auto move = moves.begin(); move != others; ++move)
+      if (std::any_of(others, moves.end(), [&](const Move& other) { return clobbers(*move, other); }))
         throw InternalError("spirv: arrays of different sizes trade places");
-      }
-    }
-    copy_elements(moves);
-    return;
+    copy_elements({moves.begin(), others});
+    moves.erase(moves.begin(), others);
   }
 }
 
