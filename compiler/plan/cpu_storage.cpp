@@ -17,7 +17,6 @@ namespace {
 
 using ir::ArrayId;
 using ir::Loop;
-using ir::LoopPlan;
 using ir::Nest;
 using ir::Node;
 using ir::Plan;

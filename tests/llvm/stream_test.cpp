@@ -54,8 +54,8 @@ TEST(StreamedResults, MayBeTransposed) {
       "transposed");
   const compiler::Compilation compiled = compile_for_long_vectors(jaxpr);
   const CpuExecutable executable(compiled.program, compiled.plan);
-  const std::size_t left = 9 * 17 * 16 * 2 * 9;
-  const std::size_t right = 9 * 113 * 2 * 9;
+  const std::size_t left = std::size_t{9} * 17 * 16 * 2 * 9;
+  const std::size_t right = std::size_t{9} * 113 * 2 * 9;
   std::vector<std::complex<double>> a(right);
   std::vector<std::complex<double>> b(left);
   for (std::size_t k = 0; k < right; ++k) a[k] = {static_cast<double>(k % 7), static_cast<double>(k % 5)};
@@ -68,7 +68,7 @@ TEST(StreamedResults, MayBeTransposed) {
   for (std::size_t k = 0; k < results.size(); ++k) {
     const std::size_t s = k % 17;
     const std::size_t t = k / 17 % 16;
-    const std::size_t m = k / (17 * 16) % 113;
+    const std::size_t m = k / (std::size_t{17} * 16) % 113;
     const std::size_t j = k / (std::size_t{17} * 16 * 113) % 9;
     const std::size_t i = k / (std::size_t{17} * 16 * 113 * 9);
     std::complex<double> sum = 0;
