@@ -1,19 +1,26 @@
 // Instructions are a word of length and opcode, then operands (SPIR-V specification, 2.3).
 #include "backends/spirv/assembler.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "jaxc/error.h"
 
 namespace jaxc::spirv {
 
 namespace {
+
+constexpr std::size_t most_words = 0xffff;
 
 void append(Words& section, const Words& words) {
   section.insert(section.end(), words.begin(), words.end());
 }
 
 void append(Words& section, spv::Op op, const Words& operands) {
-  const auto length = static_cast<std::uint32_t>(operands.size() + 1);
-  section.push_back(length << spv::WordCountShift | static_cast<std::uint32_t>(op));
+  const std::size_t length = operands.size() + 1;
+  if (length > most_words) throw InternalError(fmt::format("spirv assembler: an instruction of {} words", length));
+  section.push_back(static_cast<std::uint32_t>(length) << spv::WordCountShift | static_cast<std::uint32_t>(op));
   append(section, operands);
 }
 

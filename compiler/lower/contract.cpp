@@ -4,6 +4,7 @@
 
 #include "compiler/lower/rules.h"
 #include "ir/prims/parameters.h"
+#include "ir/saturate.h"
 
 namespace jaxc::compiler::lowering {
 
@@ -40,7 +41,7 @@ void dot_general(Lowering& lowering, const Equation& equation) {
       if (!holds(batch, k) && !holds(contracting, k)) indices[k] = at(axes[free++]);
     return indices;
   };
-  const std::int64_t multiplications = element_count(type.shape) * element_count(reduced);
+  const std::int64_t multiplications = ir::saturated_product(element_count(type.shape), element_count(reduced));
   const std::array factors = {lowering.widened_factor(equation.inputs[0], multiplications),
                               lowering.widened_factor(equation.inputs[1], multiplications)};
   const auto value_of = [&](RegionBuilder& builder, std::size_t operand, std::vector<Index> indices) -> ScalarValue {

@@ -5,6 +5,7 @@
 #include "compiler/lower/parts.h"
 #include "compiler/lower/rules.h"
 #include "ir/prims/parameters.h"
+#include "ir/saturate.h"
 #include "jaxc/error.h"
 
 namespace jaxc::compiler::lowering {
@@ -291,7 +292,7 @@ void conv_general_dilated(Lowering& lowering, const Equation& equation) {
                         for (const OpId part : axes.subspan(rank + 1)) indices.push_back(at(part));
                         return indices;
                       }};
-  const std::int64_t multiplications = element_count(type.shape) * element_count(reduced);
+  const std::int64_t multiplications = ir::saturated_product(element_count(type.shape), element_count(reduced));
   const std::optional<ArrayId> image = lowering.widened_factor(equation.inputs[0], multiplications);
   const std::optional<ArrayId> weights = lowering.widened_factor(equation.inputs[1], multiplications);
   const auto product = [&](RegionBuilder& builder, Axes axes, Axes folded) {

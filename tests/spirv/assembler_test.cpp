@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backends/spirv/module.h"
+#include "jaxc/error.h"
 
 namespace jaxc::spirv {
 namespace {
@@ -95,6 +96,14 @@ TEST(Assembler, ListsGlobalVariablesInTheInterface) {
   const std::string line =
       text.substr(text.find("OpEntryPoint"), text.find('\n', text.find("OpEntryPoint")) - text.find("OpEntryPoint"));
   EXPECT_EQ(count(line, " %"), 3U) << line;
+}
+
+// The length of an instruction has 16 bits.
+TEST(Assembler, RefusesInstructionsThatAreTooLong) {
+  Assembler assembler;
+  const spv::Id word = assembler.type(spv::OpTypeInt, {32, 0});
+  assembler.type(spv::OpTypeStruct, Words(65533, word));
+  EXPECT_THROW(assembler.type(spv::OpTypeStruct, Words(65534, word)), InternalError);
 }
 
 }  // namespace
