@@ -73,10 +73,12 @@ class StoragePlanner {
   void place(const Liveness& live, const StorageClasses& classes) {
     std::vector<bool> in_memory = viewed_by_lanes(classes);
     mark_library_arrays(classes, in_memory);
+    const std::vector<bool> indexed = indexed_classes(classes);
     std::int64_t stack = 0;
     const auto choose = [&](std::uint32_t k) {
-      if (left_out_[classes.members[k].front()]) return StorageChoice{.empty = true};
-      return in_memory[k] ? StorageChoice{Storage::scratch, 0} : choose_storage(live, classes, k, stack);
+      const std::vector<ArrayId>& members = classes.members[k];
+      if (left_out_[members.front()]) return StorageChoice{.empty = true};
+      return in_memory[k] ? StorageChoice{Storage::scratch, 0} : choose_storage(live, members, indexed[k], stack);
     };
     place_arrays(program_, classes, choose, plan_);
     const LaneDimensions dimensions = [&](ArrayId array) -> std::optional<std::vector<int>> {
@@ -216,18 +218,30 @@ class StoragePlanner {
     return viewed;
   }
 
+  // By class: whether an index known only at run time picks an element, of an array or of a slice of it.
+  std::vector<bool> indexed_classes(const StorageClasses& classes) const {
+    std::vector<bool> indexed(classes.homes.size(), false);
+    for (ArrayId array = 0; array < program_.arrays.size(); ++array) {
+      if (!schedule_.indexed[array]) continue;
+      std::uint32_t k = classes.class_of[array];
+      indexed[k] = true;
+      while (classes.homes[k].kind == FixedHome::Kind::slice || classes.homes[k].kind == FixedHome::Kind::stacked) {
+        k = classes.class_of[classes.homes[k].whole];
+        indexed[k] = true;
+      }
+    }
+    return indexed;
+  }
+
   // Private memory for small classes that a loop's body assigns; rows padded to whole vectors.
-  StorageChoice choose_storage(const Liveness& live, const StorageClasses& classes, std::uint32_t k,
+  StorageChoice choose_storage(const Liveness& live, const std::vector<ArrayId>& members, bool indexed,
                                std::int64_t& stack) const {
     bool in_loop = false;
-    bool indexed = false;
     std::int64_t largest = 0;
-    const std::vector<ArrayId>& members = classes.members[k];
     const bool lanes = schedule_.lanes_of[members.front()] != 0;
     for (ArrayId member : members) {
       if (handed_on_[member]) return {Storage::scratch, 0};
       in_loop = in_loop || lanes || !live.loops[member].empty();
-      indexed = indexed || schedule_.indexed[member];
       largest = std::max(largest, lane_bytes(member));
     }
     // Threads need memory of their own for what a step hands on.

@@ -290,7 +290,7 @@ def scatter(apply_to):
             raise NotImplementedError("XLA drops updates whose index vectors are empty")
         options = {k: p[k] for k in ("indices_are_sorted", "unique_indices", "mode")}
         if p["mode"] == lax.GatherScatterMode.PROMISE_IN_BOUNDS:
-            options["mode"] = lax.GatherScatterMode.CLIP  # as jaxc keeps the promise
+            options["mode"] = lax.GatherScatterMode.FILL_OR_DROP  # as jaxc keeps the promise, and XLA
         return [apply_to(*operands, p["dimension_numbers"], **options)]
 
     return run
