@@ -23,11 +23,13 @@ using ir::Opcode;
 using ir::OpId;
 using ir::RegionBuilder;
 
-constexpr std::int64_t most_parts = 64;
+constexpr std::int64_t enough_parts = 64;                       ///< for threads
 constexpr std::int64_t block_of_parts = 8;                      ///< parts that code works on together
 constexpr std::int64_t least_points = std::int64_t{1} << 18;    ///< that are worth parts
 constexpr std::int64_t points_of_part = std::int64_t{1} << 13;  ///< at least
-constexpr std::int64_t most_results = 64;                       ///< more are parts enough
+// At most, where parts are enough: each addition to a sum of many rounds as much as the sum is large.
+constexpr std::int64_t most_points_of_part = std::int64_t{1} << 14;
+constexpr std::int64_t most_results = 64;  ///< more are parts enough
 
 /// How an axis is cut: `count` parts of `length`, and `rest` positions after them.
 struct Cut {
@@ -46,13 +48,14 @@ std::optional<Cut> cut_of(const Nest& nest) {
     const std::int64_t extent = nest.axes[axis].extent;
     points = ir::saturated_product(points, extent);
     if (nest.axes[axis].kind != AxisKind::reduced) results = ir::saturated_product(results, extent);
-    if (nest.axes[axis].kind != AxisKind::reduced || (longest && nest.axes[*longest].extent >= most_parts)) continue;
+    if (nest.axes[axis].kind != AxisKind::reduced || (longest && nest.axes[*longest].extent >= enough_parts)) continue;
     if (!longest || nest.axes[*longest].extent < extent) longest = axis;
   }
   if (!longest || points < least_points || results >= most_results) return std::nullopt;
   Cut cut{*longest};
   const std::int64_t extent = nest.axes[*longest].extent;
-  cut.count = std::min({most_parts, extent, points / points_of_part}) / block_of_parts * block_of_parts;
+  const std::int64_t parts = std::max(std::min(enough_parts, points / points_of_part), points / most_points_of_part);
+  cut.count = std::min(extent, parts) / block_of_parts * block_of_parts;
   if (cut.count < 2) return std::nullopt;
   cut.length = extent / cut.count;
   cut.rest = extent % cut.count;
