@@ -141,7 +141,7 @@ Scalar incomplete_gamma(Scalar a, Scalar x, bool upper) {
       });
   const double at_zero = upper ? 1 : 0;
   Scalar outside = like(a, not_a_number);
-  outside = select((x == 0.0) & (a > 0.0) & (a < infinity), at_zero, outside);
+  outside = select(((x == 0.0) & (a > 0.0)) | ((a == infinity) & (x >= 0.0)), at_zero, outside);
   outside = select((x == infinity) & (a >= 0.0), 1 - at_zero, outside);
   outside = select((a == 0.0) & (x > 0.0), 1 - at_zero, outside);
   return select(r.valid, value, outside);
