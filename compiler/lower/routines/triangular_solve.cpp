@@ -1,5 +1,8 @@
 // Triangular solves: each step finishes one unknown and takes it out of the others' equations, or, with several right
 // sides, finishes a row of unknowns, by panels.
+#include <algorithm>
+#include <bit>
+
 #include "compiler/lower/routines/items.h"
 #include "compiler/lower/routines/panels.h"
 #include "compiler/lower/routines/routines.h"
@@ -164,6 +167,33 @@ class RowSolve {
 // Fewer right sides leave vectors along rows of unknowns empty.
 constexpr std::int64_t fewest_right_sides = 8;
 
+// From so many rows on, right sides are padded with zeros to whole vectors or a power of two: what is stored of a part
+// of a vector delays the load of the row beside it. Large batches fill vectors by themselves.
+constexpr std::int64_t fewest_padded_rows = 16;
+constexpr std::int64_t large_batch = 8;
+
+std::int64_t padded_count(const Items& items, std::int64_t n, std::int64_t count, const Form& form) {
+  if (!form.left || element_count(items.batch()) >= large_batch) return count;
+  if (!has_panels(items.lowering(), n, fewest_padded_rows)) return count;
+  const auto whole = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(count)));
+  return std::min(whole, (count + fewest_right_sides - 1) / fewest_right_sides * fewest_right_sides);
+}
+
+Elements solve_any(const Items& items, const Elements& matrix, const Elements& right_side, std::int64_t rows,
+                   std::int64_t columns, const Form& form) {
+  const std::int64_t n = form.left ? rows : columns;
+  const std::int64_t count = form.left ? columns : rows;
+  if (const std::int64_t padded = padded_count(items, n, count, form); padded != count) {
+    const Elements wide = items.generate(
+        {rows, padded}, [&](const Point& p) { return p.read(right_side, {p[0], p[1]}, p[1] < p.integer(count)); });
+    const Elements solved = solve_any(items, matrix, wide, rows, padded, form);
+    return items.generate({rows, columns}, [&](const Point& p) { return p.read(solved, {p[0], p[1]}); });
+  }
+  if (has_panels(items.lowering(), n) && count >= fewest_right_sides)
+    return RowSolve(items, form, n, count).solve(matrix, right_side);
+  return solve(items, matrix, right_side, rows, columns, form);
+}
+
 }  // namespace
 
 void triangular_solve(Lowering& lowering, const Equation& equation) {
@@ -186,11 +216,7 @@ void triangular_solve(Lowering& lowering, const Equation& equation) {
     const Elements coefficients = items.split(matrix.array, is_complex);
     const Elements right_sides = items.split(right_side.array, is_complex);
     const std::int64_t columns = right_side.shape.back();
-    const std::int64_t n = form.left ? rows : columns;
-    const std::int64_t count = form.left ? columns : rows;
-    const Elements solved = has_panels(lowering, n) && count >= fewest_right_sides
-                                ? RowSolve(items, form, n, count).solve(coefficients, right_sides)
-                                : solve(items, coefficients, right_sides, rows, columns, form);
+    const Elements solved = solve_any(items, coefficients, right_sides, rows, columns, form);
     return std::vector{items.join(solved, is_complex)};
   });
   lowering.define_rounded(equation.outputs, outputs);

@@ -122,6 +122,25 @@ def write_lu():
          jnp.zeros((24, 30), jnp.float64), jnp.asarray(np.eye(29)[::-1]), rtol=1e-10)
 
 
+def write_few_right_sides():
+    """Right sides that fill no vector, above and below the sizes from which they are padded."""
+    operands, forms = [], []
+    for batch, n, count, dtype, transpose in (
+            ((), 15, 3, "float64", False), ((), 16, 3, "float64", False), ((6,), 24, 3, "float64", True),
+            ((8,), 24, 3, "float64", False), ((), 33, 5, "float32", True), ((2,), 17, 7, "complex64", False),
+            ((), 45, 9, "float64", False), ((3,), 16, 1, "float64", True)):
+        matrix = numbers(*batch, n, n, dtype=dtype) * 0.1 + 2 * np.eye(n, dtype=dtype)
+        operands += [jnp.asarray(matrix), jnp.asarray(numbers(*batch, n, count, dtype=dtype))]
+        forms.append(dict(left_side=True, lower=n % 2 == 0, transpose_a=transpose, unit_diagonal=n == 17))
+
+    def solves(*operands):
+        pairs = zip(operands[::2], operands[1::2])
+        return [in_loop(lambda b, a: lax.linalg.triangular_solve(a, b, **form), b, a)
+                for (a, b), form in zip(pairs, forms)]
+
+    case("panels_solve_few", solves, *operands, rtol=2e-4)
+
+
 if __name__ == "__main__":
-    for write in (write_cholesky, write_not_definite, write_solves, write_lu):
+    for write in (write_cholesky, write_not_definite, write_solves, write_lu, write_few_right_sides):
         write()
