@@ -32,12 +32,12 @@ Words characters(std::string_view text) {
   return words;
 }
 
+}  // namespace
+
 Words joined(Words first, const Words& second) {
   append(first, second);
   return first;
 }
-
-}  // namespace
 
 spv::Id Assembler::import(std::string_view name) {
   const spv::Id id = new_id();

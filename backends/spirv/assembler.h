@@ -13,6 +13,9 @@ namespace jaxc::spirv {
 
 using Words = std::vector<std::uint32_t>;
 
+/// The words of both, one after the other.
+Words joined(Words first, const Words& second);
+
 /// Spells the instructions of one compute kernel in SPIR-V 1.5, in the order of the specification's "Logical Layout of
 /// a Module". It knows grammar, not meaning: the validator checks that.
 class Assembler {

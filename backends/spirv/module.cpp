@@ -22,11 +22,6 @@ Words aligned_access(Kind kind, Sharing sharing) {
           static_cast<std::uint32_t>(kind_bytes(kind))};
 }
 
-Words joined(Words words, const Words& others) {
-  words.insert(words.end(), others.begin(), others.end());
-  return words;
-}
-
 }  // namespace
 
 std::string_view name(Kind kind) {

@@ -93,8 +93,7 @@ Value Module::State::binary(spv::Op operation, Kind result, Value left, Value ri
 }
 
 Value Module::State::extended(GLSLstd450 operation, Kind result, const Words& operands) {
-  Words words = {instructions, static_cast<std::uint32_t>(operation)};
-  words.insert(words.end(), operands.begin(), operands.end());
+  const Words words = joined({instructions, static_cast<std::uint32_t>(operation)}, operands);
   return {assembler.operation(spv::OpExtInst, type(result), words), result};
 }
 
